@@ -1,0 +1,92 @@
+/** Builds the one context of HTTP requests, queue messages, cron ticks and jobs. The only place that turns bindings into abilities. */
+import { createHash } from "node:crypto";
+import { drizzle } from "drizzle-orm/d1";
+import type { Ctx, Origin } from "#core/context";
+import { type Bindings, queueOf, readSettings } from "#core/env";
+import { makeId } from "#core/ids";
+import { openLimits } from "#core/limits";
+import { makeLog } from "#core/log";
+import type { RateLimitState } from "./rate-limits.ts";
+import { takeLimit } from "./rate-limits.ts";
+import { runJob } from "./run-job.ts";
+
+interface Execution {
+  waitUntil(work: Promise<unknown>): void;
+}
+
+/** How ids are made: freely, or as a function of an idempotency key. */
+export interface IdSource {
+  seed: string;
+  createdAt: number;
+  next: number;
+}
+
+export interface AppCtx extends Ctx {
+  env: Bindings;
+  execution: Execution;
+  session: D1DatabaseSession;
+  rateLimit: RateLimitState;
+  idSource: IdSource | null;
+}
+
+interface Occasion {
+  origin?: Origin;
+  requestId?: string;
+  /** D1 Sessions: a bookmark of the client, or where reads may go. */
+  consistency?: string;
+}
+
+const nowhere: Origin = { address: "", userAgent: "" };
+
+export function makeContext(env: Bindings, execution: Execution, occasion: Occasion = {}): AppCtx {
+  const settings = readSettings(env);
+  const session = env.DB.withSession(occasion.consistency ?? "first-primary");
+  const random = (lengthBytes: number) => crypto.getRandomValues(new Uint8Array(lengthBytes));
+  const now = () => Date.now();
+  const requestId = occasion.requestId ?? makeId("request", now(), random(16));
+  const ctx: AppCtx = {
+    env,
+    execution,
+    session,
+    settings,
+    // The session has the two methods that the driver calls (prepare, batch); its type does not say so yet.
+    db: drizzle(session as unknown as D1Database),
+    files: env.FILES,
+    objects: env,
+    requestId,
+    origin: occasion.origin ?? nowhere,
+    actor: { kind: "anonymous" },
+    isReplay: false,
+    rateLimit: { shown: null },
+    idSource: null,
+    now,
+    random,
+    newId: (kind) => {
+      const source = ctx.idSource;
+      if (!source) return makeId(kind, now(), random(16));
+      source.next += 1;
+      return makeId(kind, source.createdAt, createHash("sha256").update(`${source.seed}\n${source.next}`).digest());
+    },
+    log: makeLog({ requestId }, writeLine),
+    later: (work) => execution.waitUntil(work.catch((error: unknown) => ctx.log("error", "later.failed", { error }))),
+    offer: (message) => offer(ctx, message),
+    runNow: (jobId) => runJob(ctx, jobId).then(() => undefined),
+    takeLimit: (limit, principal) => takeLimit(ctx, limit, principal),
+    takeOpenLimit: (name) => takeLimit(ctx, openLimits[name], `address:${ctx.origin.address}`),
+  };
+  return ctx;
+}
+
+async function offer(ctx: AppCtx, message: Parameters<Ctx["offer"]>[0]): Promise<void> {
+  try {
+    await queueOf(ctx.env, message.lane).send({ v: 1, jobId: message.jobId }, { delaySeconds: message.delaySeconds ?? 0 });
+  } catch (error) {
+    // The row is committed: the sweeper offers it again. Failing the request now would invite a second one.
+    ctx.log("warn", "queue.send-failed", { jobId: message.jobId, error });
+  }
+}
+
+function writeLine(line: string, level: string): void {
+  // oxlint-disable-next-line no-console -- the platform's log is the console; this is the one place that writes to it
+  (level === "error" ? console.error : console.log)(line);
+}

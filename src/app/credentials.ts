@@ -1,0 +1,148 @@
+/**
+ * From a request to who asks: reads exactly one credential, checks it, and settles the one workspace that the request acts in.
+ * The warm path touches memory only. A foreign workspace and an unknown one get the same answer.
+ */
+import { needsFreshCheck, type Access, isPermission, roleHas } from "#core/access";
+import type { Actor, Ctx, WorkspaceCtx } from "#core/context";
+import { personalWorkspaceId } from "#core/ids";
+import { requestLimit } from "#core/limits";
+import type { LimitOverrides, PlanName } from "#core/plans";
+import { Problem } from "#core/problem";
+import { checkSession } from "#durable/session-store/client";
+import { parseSessionToken } from "#durable/session-store/token";
+import { knownAccessToken, verifyAccessToken } from "#features/accounts/access-token";
+import { checkKey, knownKey, type KnownKey } from "#features/api-keys/check";
+import { type Membership, readMembership, rememberedMembership } from "#features/workspaces/service";
+
+const rememberMs = 10_000;
+const workspaceIdPattern = /^wks_[0-9a-z]{26}$/;
+
+export interface SignedIn {
+  actor: Exclude<Actor, { kind: "anonymous" | "system" }>;
+  userId: string;
+  workspaceId: string;
+  plan: PlanName;
+  overrides: LimitOverrides;
+}
+
+/** The credential of a request, or null. Two different ones are refused: which of them acts would be a guess. */
+export function readCredential(headers: Headers): string | null {
+  const authorization = headers.get("authorization");
+  const bearer = authorization?.startsWith("Bearer ") ? authorization.slice(7).trim() : null;
+  if (authorization !== null && bearer === null) {
+    throw new Problem("credentials-invalid", { detail: "The Authorization header is not of the form `Bearer <credential>`." });
+  }
+  const key = headers.get("x-api-key")?.trim() ?? null;
+  if (bearer !== null && key !== null && bearer !== key) throw new Problem("ambiguous-credentials");
+  return bearer ?? key;
+}
+
+/** Checks the credential and returns who asks; throws a 401 or 404 problem. */
+export async function signIn(ctx: Ctx, request: Request, access: Access): Promise<SignedIn> {
+  const credential = readCredential(request.headers);
+  if (credential === null) throw new Problem("credentials-required", challenge());
+  if (credential.length > 4_096) throw invalid();
+  const fresh = needsFreshCheck(access);
+  return credential.startsWith("ovt_") ? byApiKey(ctx, request, { text: credential, fresh }) : bySession(ctx, request, { text: credential, fresh });
+}
+
+function challenge() {
+  return { headers: { "www-authenticate": "Bearer" } };
+}
+
+function invalid(): Problem {
+  return new Problem("credentials-invalid", { headers: { "www-authenticate": 'Bearer error="invalid_token"' } });
+}
+
+function expired(): Problem {
+  return new Problem("credentials-expired", { headers: { "www-authenticate": 'Bearer error="invalid_token"' } });
+}
+
+interface Presented {
+  text: string;
+  fresh: boolean;
+}
+
+async function byApiKey(ctx: Ctx, request: Request, { text, fresh }: Presented): Promise<SignedIn> {
+  const nowMs = ctx.now();
+  let known: KnownKey | undefined = fresh ? undefined : knownKey(text, nowMs);
+  if (!known) {
+    const check = await checkKey(ctx, text, nowMs);
+    if (!check.ok) throw check.reason === "expired" ? expired() : invalid();
+    known = check.known;
+  }
+  const { id, key } = known;
+  const wanted = selectedWorkspace(request);
+  if (wanted !== null && wanted !== key.workspaceId) throw new Problem("workspace-not-found");
+  return {
+    actor: { kind: "api-key", userId: key.userId, keyId: id, mode: key.mode, scopes: key.scopes },
+    userId: key.userId,
+    workspaceId: key.workspaceId,
+    plan: key.plan,
+    overrides: key.overrides,
+  };
+}
+
+async function bySession(ctx: Ctx, request: Request, { text, fresh }: Presented): Promise<SignedIn> {
+  const nowMs = ctx.now();
+  const maxAgeMs = fresh ? 0 : rememberMs;
+  const opaque = parseSessionToken(text);
+  if (opaque && opaque.kind !== "session") throw invalid();
+  const subject = opaque ?? (await readAccessToken(ctx, text));
+  const wanted = selectedWorkspace(request) ?? personalWorkspaceId(subject.userId);
+  const remembered = rememberedMembership(subject.userId, wanted, nowMs, maxAgeMs);
+  const [session, membership] = await Promise.all([
+    checkSession(ctx.objects.SESSION_STORE, subject, { nowMs, maxAgeMs, waitUntil: ctx.later }),
+    remembered !== undefined ? remembered : membershipOf(ctx, subject.userId, wanted),
+  ]);
+  if (!session.active) throw session.reason === "expired" ? expired() : invalid();
+  if (!membership) throw new Problem("workspace-not-found");
+  return {
+    actor: { kind: "user", userId: subject.userId, sessionId: subject.sessionId, role: membership.role },
+    userId: subject.userId,
+    workspaceId: wanted,
+    plan: membership.plan,
+    overrides: membership.overrides,
+  };
+}
+
+async function membershipOf(ctx: Ctx, userId: string, workspaceId: string): Promise<Membership | null> {
+  return workspaceIdPattern.test(workspaceId) ? readMembership(ctx.db, userId, workspaceId, ctx.now()) : null;
+}
+
+async function readAccessToken(ctx: Ctx, text: string): Promise<{ userId: string; sessionId: string; secret?: string }> {
+  const known = knownAccessToken(text, ctx.now());
+  if (known) return known;
+  const claims = await verifyAccessToken(ctx.settings, text, ctx.now());
+  if (claims === "expired") throw expired();
+  if (claims === "invalid") throw invalid();
+  return claims;
+}
+
+/** `X-Workspace-Id`, else `workspaceId` of the query (older clients), else null: the caller's own. */
+function selectedWorkspace(request: Request): string | null {
+  const header = request.headers.get("x-workspace-id");
+  if (header !== null) return header;
+  const { url } = request;
+  const at = url.indexOf("?");
+  return at !== -1 && url.includes("workspaceId=", at) ? new URL(url).searchParams.get("workspaceId") : null;
+}
+
+/** Throws a 403 problem unless the caller may do what the operation asks for. */
+export function requireAccess(signedIn: SignedIn, access: Access): void {
+  const { actor } = signedIn;
+  if (access === "session" && actor.kind !== "user") throw new Problem("session-required");
+  if (!isPermission(access)) return;
+  const allowed = actor.kind === "user" ? roleHas(actor.role, access) : actor.scopes.includes(access);
+  if (!allowed) throw new Problem("permission-denied", { members: { requiredPermission: access } });
+}
+
+/** The context of a signed-in request, after its own request limit was taken. */
+export async function enterWorkspace(ctx: Ctx, signedIn: SignedIn): Promise<WorkspaceCtx> {
+  const { actor, plan, overrides } = signedIn;
+  const limit = requestLimit({ kind: actor.kind, plan, overrides });
+  const principal = actor.kind === "user" ? signedIn.userId : actor.keyId;
+  const entered = Object.assign(ctx, signedIn);
+  if (limit) await ctx.takeLimit(limit, principal);
+  return entered;
+}

@@ -1,0 +1,81 @@
+/** The HTTP side: cross-origin rules, mounted endpoints, documents, and the one place where an error becomes an answer. */
+import { Hono } from "hono";
+import { EnvironmentError, readSettings } from "#core/env";
+import { makeId } from "#core/ids";
+import { Problem, problemResponse } from "#core/problem";
+import { corsHeaders } from "./cors.ts";
+import { features } from "./features.ts";
+import { type App, commonHeaders, mount } from "./mount.ts";
+import { openApiDocument } from "./openapi.ts";
+import { referencePage, referenceScript } from "./reference.ts";
+
+const documents: Record<string, (publicUrl: string) => Response> = {
+  "/": (publicUrl) => Response.json({ name: "Overtone", openapi: `${publicUrl}/openapi.json`, reference: `${publicUrl}/reference`, status: `${publicUrl}/v1/status` }),
+  "/openapi.json": (publicUrl) => Response.json(openApiDocument(publicUrl)),
+  "/reference": () => referencePage(),
+  "/reference/init.js": () => referenceScript(),
+};
+
+export const app = buildApp();
+
+function buildApp(): App {
+  const app: App = new Hono({ strict: false });
+  app.use("*", async (http, next) => {
+    const cors = corsHeaders(http.req.raw, readSettings(http.env).allowedOrigins);
+    if (http.req.method === "OPTIONS") return new Response(null, { status: 204, headers: cors });
+    await next();
+    for (const [name, value] of Object.entries(cors)) http.res.headers.set(name, value);
+    http.res.headers.set("x-content-type-options", "nosniff");
+    return undefined;
+  });
+  for (const [path, document] of Object.entries(documents)) app.get(path, (http) => document(readSettings(http.env).publicUrl));
+  app.get("/reference/scalar.js", (http) => http.env.ASSETS?.fetch(http.req.raw) ?? http.notFound());
+  for (const feature of features) for (const spec of feature.endpoints) mount(app, spec);
+  app.notFound((http) => problemResponse(unrouted(http.req.method, http.req.path), http.get("ctx")?.requestId ?? newRequestId()));
+  app.onError((error, http) => answerError(error, http.get("ctx")));
+  return app;
+}
+
+function newRequestId(): string {
+  return makeId("request", Date.now(), crypto.getRandomValues(new Uint8Array(16)));
+}
+
+type MaybeCtx = Parameters<typeof commonHeaders>[0] | undefined;
+
+function answerError(error: Error, ctx: MaybeCtx): Response {
+  const requestId = ctx?.requestId ?? newRequestId();
+  if (!(error instanceof Problem)) {
+    const line = { requestId, error };
+    if (ctx) ctx.log("error", "request.failed", line);
+    // oxlint-disable-next-line no-console -- without a context (the environment is wrong) there is no logger yet
+    else console.error(JSON.stringify({ level: "error", event: "request.failed", requestId, message: String(error), stack: error.stack }));
+  }
+  const response = problemResponse(toProblem(error), requestId);
+  if (ctx) for (const [name, value] of Object.entries(commonHeaders(ctx))) response.headers.set(name, value);
+  return response;
+}
+
+function toProblem(error: Error): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof EnvironmentError) return new Problem("unavailable", { detail: "The server is not configured.", headers: { "retry-after": "60" } });
+  if (/D1 DB is overloaded|Durable Object is overloaded/i.test(error.message)) return new Problem("unavailable", { headers: { "retry-after": "5" } });
+  return new Problem("internal");
+}
+
+/** A path that exists with other methods answers 405 and names them. */
+function unrouted(method: string, path: string): Problem {
+  const methods = features
+    .flatMap((feature) => feature.endpoints)
+    .filter((spec) => samePath(spec.path, path))
+    .map((spec) => spec.method.toUpperCase());
+  if (methods.length === 0) return new Problem("route-not-found", { detail: `${method} ${path.slice(0, 200)} is not published.` });
+  const allow = [...new Set(methods)].join(", ");
+  return new Problem("method-not-allowed", { detail: `${path.slice(0, 200)} takes ${allow}.`, headers: { allow } });
+}
+
+function samePath(template: string, path: string): boolean {
+  const wanted = template.split("/");
+  const given = path.replace(/\/$/, "").split("/");
+  return wanted.length === given.length && wanted.every((segment, index) => segment.startsWith("{") || segment === given[index]);
+}
+

@@ -1,0 +1,117 @@
+/**
+ * Puts an endpoint on the router. The order is fixed: credential, workspace, access, limit, idempotency, shapes, handler.
+ * A stranger is refused before anything of the body is looked at.
+ */
+import type { Context, Hono } from "hono";
+import type { z } from "@hono/zod-openapi";
+import type { AnyEndpoint } from "#core/endpoint";
+import { Reply } from "#core/endpoint";
+import type { Bindings } from "#core/env";
+import { Problem } from "#core/problem";
+import { enterWorkspace, requireAccess, signIn } from "./credentials.ts";
+import { type AppCtx, makeContext } from "./context.ts";
+import { withIdempotency } from "./idempotency.ts";
+import { rateLimitHeaders } from "./rate-limits.ts";
+import { readBody } from "./read-body.ts";
+
+export type App = Hono<{ Bindings: Bindings; Variables: { ctx: AppCtx } }>;
+type HttpContext = Context<{ Bindings: Bindings; Variables: { ctx: AppCtx } }>;
+
+interface Answer {
+  status: number;
+  body: unknown;
+  headers: Record<string, string>;
+}
+
+export function mount(app: App, spec: AnyEndpoint): void {
+  const path = spec.path.replaceAll(/\{([^}:]+)(?::([^}]+))?\}/g, (_, name: string, pattern?: string) => (pattern ? `:${name}{${pattern}}` : `:${name}`));
+  app.on(spec.method.toUpperCase(), path, (http) => answer(http, spec));
+}
+
+async function answer(http: HttpContext, spec: AnyEndpoint): Promise<Response> {
+  const ctx = contextOf(http);
+  const request = http.req.raw;
+  if (spec.access === "public") {
+    if (spec.limit) await ctx.takeOpenLimit(spec.limit);
+  } else {
+    const signedIn = await signIn(ctx, request, spec.access);
+    requireAccess(signedIn, spec.access);
+    await enterWorkspace(ctx, signedIn);
+  }
+  if (spec.kind === "raw") {
+    const response = (await spec.handle(ctx as never, (await readInput(http, spec)) as never)) as Response;
+    return withHeaders(response, ctx);
+  }
+  const input = await readInput(http, spec);
+  const run = () => handleJson(ctx, spec, input);
+  const { status, body, headers } = spec.idempotent ? await withIdempotency(ctx, { spec, request, input }, run) : await run();
+  return toResponse({ status, body, headers: { ...headers, ...commonHeaders(ctx) } });
+}
+
+function contextOf(http: HttpContext): AppCtx {
+  const { req, env, executionCtx } = http;
+  const bookmark = req.header("x-d1-bookmark");
+  const reads = req.method === "GET" || req.method === "HEAD";
+  const ctx = makeContext(env, executionCtx, {
+    origin: { address: req.header("cf-connecting-ip") ?? "local", userAgent: (req.header("user-agent") ?? "").slice(0, 300) },
+    requestId: clientRequestId(req.header("x-request-id")),
+    consistency: bookmark && /^[\w-]{1,200}$/.test(bookmark) ? bookmark : reads ? "first-unconstrained" : "first-primary",
+  });
+  http.set("ctx", ctx);
+  return ctx;
+}
+
+/** A client may name its request; anything that could forge a log line is replaced. */
+function clientRequestId(given: string | undefined): string | undefined {
+  return given !== undefined && /^[\w.:-]{8,100}$/.test(given) ? given : undefined;
+}
+
+export interface RawInput {
+  params: unknown;
+  query: unknown;
+  body: unknown;
+  bodyText: string;
+  request: Request;
+}
+
+async function readInput(http: HttpContext, spec: AnyEndpoint): Promise<RawInput> {
+  const request = http.req.raw;
+  const params = spec.params ? parsePart(spec.params, http.req.param(), "params") : undefined;
+  const query = spec.query ? parsePart(spec.query, http.req.query(), "query") : undefined;
+  if (!spec.body) return { params, query, body: undefined, bodyText: "", request };
+  const { text, value } = await readBody(request, { acceptsForm: spec.acceptsForm === true, optional: spec.bodyOptional === true });
+  return { params, query, body: parsePart(spec.body, value, "body"), bodyText: text, request };
+}
+
+function parsePart(shape: z.ZodType, value: unknown, part: string): unknown {
+  const result = shape.safeParse(value);
+  if (result.success) return result.data;
+  const errors = result.error.issues.slice(0, 20).map((issue) => ({ in: part, path: issue.path.join("."), message: issue.message, code: issue.code }));
+  const [first] = errors;
+  throw new Problem("validation-failed", { detail: first ? `${first.path || part}: ${first.message}` : "The request is not valid.", members: { errors } });
+}
+
+async function handleJson(ctx: AppCtx, spec: AnyEndpoint, input: RawInput): Promise<Answer> {
+  const result = await spec.handle(ctx as never, input as never);
+  const status = spec.status ?? (spec.returns ? 200 : 204);
+  const reply = result instanceof Reply ? result : new Reply(result);
+  if (ctx.settings.checkResponses && spec.returns) spec.returns.parse(reply.body);
+  return { status: reply.status ?? status, body: reply.body, headers: reply.headers };
+}
+
+function toResponse({ status, body, headers }: Answer): Response {
+  if (status === 204 || body === undefined) return new Response(null, { status, headers });
+  return new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json", "cache-control": "no-store", ...headers } });
+}
+
+/** The headers of every answer, problems included. */
+export function commonHeaders(ctx: AppCtx): Record<string, string> {
+  const bookmark = ctx.session.getBookmark();
+  return { "x-request-id": ctx.requestId, ...(bookmark ? { "x-d1-bookmark": bookmark } : {}), ...rateLimitHeaders(ctx.rateLimit, ctx.now()) };
+}
+
+function withHeaders(response: Response, ctx: AppCtx): Response {
+  const copy = new Response(response.body, response);
+  for (const [name, value] of Object.entries(commonHeaders(ctx))) copy.headers.set(name, value);
+  return copy;
+}

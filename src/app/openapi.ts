@@ -1,0 +1,112 @@
+/** The OpenAPI 3.1 document, made from the endpoints when it is first asked for: start-up does not pay for it. */
+import { OpenAPIHono, z } from "@hono/zod-openapi";
+import { isPermission } from "#core/access";
+import type { AnyEndpoint } from "#core/endpoint";
+import { type ProblemCode, problemKinds } from "#core/problem";
+import { features } from "./features.ts";
+
+const problemShape = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.number().int(),
+    code: z.string(),
+    detail: z.string(),
+    suggestion: z.string(),
+    requestId: z.string(),
+    error: z.string(),
+    message: z.string(),
+  })
+  .loose()
+  .openapi("Problem");
+
+let built: object | null = null;
+
+export function openApiDocument(publicUrl: string): object {
+  built ??= buildDocument();
+  return { ...built, servers: [{ url: publicUrl }] };
+}
+
+function buildDocument(): object {
+  const generator = new OpenAPIHono();
+  generator.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
+    type: "http",
+    scheme: "bearer",
+    description: "An access token, a session token or an API key.",
+  });
+  generator.openAPIRegistry.registerComponent("securitySchemes", "apiKey", { type: "apiKey", in: "header", name: "X-API-Key" });
+  for (const feature of features) {
+    for (const spec of feature.endpoints) generator.openAPIRegistry.registerPath(describe(spec, feature.name));
+  }
+  return generator.getOpenAPI31Document({
+    openapi: "3.1.0",
+    info: { title: "Overtone", version: "1", description: "Media and AI backend. Errors are RFC 9457 problem details; every code is in docs/problems.md." },
+    tags: features.map(({ name, summary }) => ({ name, description: summary })),
+  });
+}
+
+type RouteConfig = Parameters<OpenAPIHono["openAPIRegistry"]["registerPath"]>[0];
+
+function describe(spec: AnyEndpoint, tag: string): RouteConfig {
+  return {
+    operationId: spec.name,
+    method: spec.method,
+    path: spec.path.replaceAll(/\{([^}:]+):[^}]+\}/g, "{$1}"),
+    summary: spec.summary,
+    ...(spec.description ? { description: spec.description } : {}),
+    tags: [tag],
+    security: spec.access === "public" ? [] : [{ bearer: [] }, { apiKey: [] }],
+    ...(spec.access === "public" ? { "x-public": true } : { "x-access": spec.access }),
+    request: requestOf(spec),
+    responses: { ...answerOf(spec), ...problemsOf(spec) },
+  } as RouteConfig;
+}
+
+function requestOf(spec: AnyEndpoint): RouteConfig["request"] {
+  const headers = spec.idempotent
+    ? z.object({ "idempotency-key": z.string().max(255).optional().openapi({ description: "The same key and body replay the first answer for 24 hours." }) })
+    : undefined;
+  const content: Record<string, { schema: z.ZodType }> = {};
+  if (spec.body) content["application/json"] = { schema: spec.body };
+  if (spec.body && spec.acceptsForm) content["application/x-www-form-urlencoded"] = { schema: spec.body };
+  for (const [type, schema] of Object.entries(spec.consumes ?? {})) content[type] = { schema };
+  const hasBody = Object.keys(content).length > 0;
+  return {
+    ...(spec.params ? { params: spec.params as never } : {}),
+    ...(spec.query ? { query: spec.query as never } : {}),
+    ...(headers ? { headers } : {}),
+    ...(hasBody ? { body: { required: spec.bodyOptional !== true, content } } : {}),
+  };
+}
+
+function answerOf(spec: AnyEndpoint): RouteConfig["responses"] {
+  if (spec.kind === "raw") {
+    const content = Object.fromEntries(Object.keys(spec.produces ?? {}).map((type) => [type, { schema: z.string().openapi({ format: type.startsWith("text/") ? undefined : "binary" }) }]));
+    return { [spec.status ?? 200]: { description: Object.values(spec.produces ?? {}).join(" "), content } };
+  }
+  if (!spec.returns) return { [spec.status ?? 204]: { description: "Done; no body." } };
+  return { [spec.status ?? 200]: { description: spec.summary, content: { "application/json": { schema: spec.returns } } } };
+}
+
+/** Every code an operation may answer with, grouped by status. */
+function problemsOf(spec: AnyEndpoint): RouteConfig["responses"] {
+  const byStatus = new Map<number, ProblemCode[]>();
+  for (const code of new Set<ProblemCode>([...(spec.problems ?? []), ...impliedProblems(spec)])) {
+    const { status } = problemKinds[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  const entries = [...byStatus].sort(([a], [b]) => a - b);
+  return Object.fromEntries(entries.map(([status, codes]) => [status, { description: codes.sort().join(", "), content: { "application/problem+json": { schema: problemShape } } }]));
+}
+
+function impliedProblems(spec: AnyEndpoint): ProblemCode[] {
+  const codes: ProblemCode[] = [];
+  if (spec.access !== "public") codes.push("credentials-required", "credentials-invalid", "credentials-expired", "ambiguous-credentials", "workspace-not-found", "rate-limited");
+  if (spec.limit) codes.push("rate-limited");
+  if (spec.access === "session") codes.push("session-required");
+  if (isPermission(spec.access)) codes.push("permission-denied");
+  if (spec.body) codes.push("invalid-json", "unsupported-content-type", "body-too-large");
+  if (spec.body || spec.query || spec.params) codes.push("validation-failed");
+  if (spec.idempotent) codes.push("idempotency-key-invalid", "idempotency-key-reused", "idempotency-key-running");
+  return codes;
+}

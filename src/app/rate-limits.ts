@@ -1,0 +1,39 @@
+/** Takes from the exact limits of durable/rate-limiter and keeps the strictest result for the headers of the answer. */
+import type { Limit } from "#core/limits";
+import { Problem } from "#core/problem";
+import { takeToken, type Taken } from "#durable/rate-limiter/client";
+import type { AppCtx } from "./context.ts";
+
+interface Shown {
+  limit: Limit;
+  taken: Taken;
+}
+
+export interface RateLimitState {
+  shown: Shown | null;
+}
+
+export async function takeLimit(ctx: AppCtx, limit: Limit, principal: string): Promise<void> {
+  const taken = await takeToken(ctx.objects.RATE_LIMITER, { principal, limit, cost: 1 }, { nowMs: ctx.now() });
+  const { shown } = ctx.rateLimit;
+  if (!shown || taken.remaining < shown.taken.remaining || !taken.allowed) ctx.rateLimit.shown = { limit, taken };
+  if (taken.allowed) return;
+  throw new Problem("rate-limited", {
+    detail: `The limit "${limit.name}" allows ${limit.quota} in ${limit.windowSeconds} seconds.`,
+    members: { limit: limit.name, quota: limit.quota, windowSeconds: limit.windowSeconds, retryAfterSeconds: taken.retryAfterSeconds },
+    headers: { "retry-after": String(taken.retryAfterSeconds) },
+  });
+}
+
+/** The fields of draft-ietf-httpapi-ratelimit-headers and the older `X-RateLimit-*`. */
+export function rateLimitHeaders(state: RateLimitState, nowMs: number): Record<string, string> {
+  if (!state.shown) return {};
+  const { limit, taken } = state.shown;
+  return {
+    "ratelimit-policy": `"${limit.name}";q=${limit.quota};w=${limit.windowSeconds}`,
+    "ratelimit": `"${limit.name}";r=${taken.remaining};t=${taken.resetInSeconds}`,
+    "x-ratelimit-limit": String(limit.quota),
+    "x-ratelimit-remaining": String(taken.remaining),
+    "x-ratelimit-reset": String(Math.ceil(nowMs / 1_000) + taken.resetInSeconds),
+  };
+}

@@ -1,0 +1,154 @@
+/**
+ * Runs one job row: claim, run, end. Every exit is fenced by the lease, so a run that was overtaken changes nothing, and a run that
+ * dies is offered again by the sweeper. Never throws: what goes wrong is written to the row.
+ */
+import type { Actor, Ctx } from "#core/context";
+import { type AnyJob, type JobCtx, type Outcome, type Progress, type Statement } from "#core/job";
+import { addEvent, claimJob, endJob, fence, findJobById, keepLease, leaseMs, requeueJob } from "#core/job-store";
+import { Problem, type ProblemCode, problemKinds } from "#core/problem";
+import type { JobRow } from "#core/tables";
+import { backoffSeconds } from "#lib/backoff";
+import type { AppCtx } from "./context.ts";
+
+const system: Actor = { kind: "system" };
+const progressEveryMs = 1_000;
+
+class LeaseLost extends Error {}
+class CancelRequested extends Error {}
+
+/** The registry is handed in by `app/features.ts`, which imports every feature and would otherwise close an import cycle. */
+let registry: ReadonlyMap<string, AnyJob> = new Map();
+
+export function registerJobs(jobs: readonly AnyJob[]): void {
+  registry = new Map(jobs.map((job) => [job.name, job]));
+}
+
+export async function runJob(ctx: AppCtx, jobId: string): Promise<"ran" | "not-claimed"> {
+  const leaseToken = Buffer.from(ctx.random(16)).toString("hex");
+  const row = await claimJob(ctx, jobId, leaseToken);
+  if (!row) return "not-claimed";
+  const jobCtx = makeJobContext(ctx, row, leaseToken);
+  const heartbeat = setInterval(() => ctx.later(keepLease(ctx, row.id, leaseToken, null)), leaseMs / 3);
+  try {
+    await endRun(jobCtx, row, await attempt(jobCtx, row));
+  } catch (error) {
+    if (!(error instanceof LeaseLost)) jobCtx.log("error", "job.end-failed", { error });
+  } finally {
+    clearInterval(heartbeat);
+  }
+  return "ran";
+}
+
+type Ended = Outcome | { kind: "cancelled" };
+
+async function attempt(ctx: JobCtx, row: JobRow): Promise<Ended> {
+  const job = registry.get(row.name);
+  if (!job) return { kind: "fail", code: "job-payload-invalid", detail: `No job is called "${row.name}".` };
+  const payload = job.payload.safeParse(safeJson(row.payload));
+  if (!payload.success) return { kind: "fail", code: "job-payload-invalid" };
+  if (row.cancelRequestedAt !== null) return abandon(ctx, job, payload.data as never, { kind: "cancelled" });
+  if (row.attempt > row.maxAttempts) return abandon(ctx, job, payload.data as never, { kind: "fail", code: "job-lost" });
+  const outcome = await runOnce(ctx, job, { row, payload: payload.data as never });
+  return outcome.kind === "fail" || outcome.kind === "cancelled" ? abandon(ctx, job, payload.data as never, outcome) : outcome;
+}
+
+async function runOnce(ctx: JobCtx, job: AnyJob, { row, payload }: { row: JobRow; payload: never }): Promise<Ended> {
+  try {
+    const outcome = await job.run(ctx, payload);
+    if (outcome.kind === "retry" && row.attempt >= row.maxAttempts) return { kind: "fail", code: "job-lost", detail: outcome.why };
+    return outcome;
+  } catch (error) {
+    if (error instanceof LeaseLost) throw error;
+    if (error instanceof CancelRequested) return { kind: "cancelled" };
+    if (error instanceof Problem && error.status < 500) {
+      return { kind: "fail", code: error.code, detail: error.message, members: error.options.members ?? {} };
+    }
+    ctx.log("error", "job.threw", { error, attempt: row.attempt });
+    const code: ProblemCode = error instanceof Problem ? error.code : "internal";
+    return row.attempt >= row.maxAttempts ? { kind: "fail", code } : { kind: "retry", afterSeconds: null, why: "threw" };
+  }
+}
+
+async function abandon<End extends Ended>(ctx: JobCtx, job: AnyJob, payload: never, end: End): Promise<End> {
+  await job.abandon?.(ctx, payload);
+  return end;
+}
+
+async function endRun(ctx: JobCtx, row: JobRow, outcome: Ended): Promise<void> {
+  ctx.log("info", "job.ended", { outcome: outcome.kind, attempt: row.attempt, ...(outcome.kind === "fail" ? { code: outcome.code } : {}) });
+  switch (outcome.kind) {
+    case "done":
+      return ctx.commit([...outcome.effects, endJob(ctx, row.id, { state: "succeeded", result: outcome.result }), addEvent(ctx, row.id, "succeeded", outcome.result)]);
+    case "cancelled":
+      return ctx.commit([
+        endJob(ctx, row.id, { state: "cancelled", problem: { code: "job-cancelled", detail: problemKinds["job-cancelled"].title } }),
+        addEvent(ctx, row.id, "cancelled", {}),
+      ]);
+    case "fail": {
+      const problem = { code: outcome.code, detail: outcome.detail ?? problemKinds[outcome.code].title, members: outcome.members };
+      return ctx.commit([endJob(ctx, row.id, { state: "failed", problem }), addEvent(ctx, row.id, "failed", { code: problem.code, detail: problem.detail, ...problem.members })]);
+    }
+    case "retry": {
+      const delaySeconds = outcome.afterSeconds ?? backoffSeconds(row.attempt, ctx.random(1)[0] ?? 0);
+      await ctx.commit([requeueJob(ctx, row.id, ctx.now() + delaySeconds * 1_000), addEvent(ctx, row.id, "retrying", { attempt: row.attempt, delaySeconds, why: outcome.why })]);
+      await ctx.offer({ jobId: row.id, lane: row.lane as Parameters<Ctx["offer"]>[0]["lane"], delaySeconds });
+    }
+  }
+}
+
+function makeJobContext(ctx: AppCtx, row: JobRow, leaseToken: string): JobCtx {
+  let lastReportMs = 0;
+  let lastStep: string | null = null;
+  const jobCtx = {
+    ...ctx,
+    actor: system,
+    workspaceId: row.workspaceId,
+    jobId: row.id,
+    attempt: row.attempt,
+    log: (level: Parameters<Ctx["log"]>[0], event: string, fields = {}) => ctx.log(level, event, { jobId: row.id, job: row.name, workspaceId: row.workspaceId, ...fields }),
+    async checkpoint(progress: Progress) {
+      const nowMs = ctx.now();
+      const isNews = progress.step !== lastStep || progress.done >= progress.total;
+      if (!isNews && nowMs - lastReportMs < progressEveryMs) return;
+      lastReportMs = nowMs;
+      lastStep = progress.step;
+      const kept = await keepLease(ctx, row.id, leaseToken, progress);
+      if (!kept) throw new LeaseLost();
+      if (kept.cancelRequested) throw new CancelRequested();
+      await ctx.db.batch([addEvent(ctx, row.id, "progress", { ...progress })]);
+    },
+    async commit(statements: Statement[]) {
+      try {
+        await ctx.db.batch([fence(ctx, row.id, leaseToken), ...statements]);
+      } catch (error) {
+        if (isFenceFailure(error)) throw new LeaseLost();
+        throw error;
+      }
+    },
+  };
+  return jobCtx;
+}
+
+function isFenceFailure(error: unknown): boolean {
+  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1) {
+    if (cause.message.includes("jobs_fence_holds")) return true;
+  }
+  return false;
+}
+
+/** A message that the queue gave up on: its row ends, so that nothing stays queued for ever, and a person is told. */
+export async function buryJob(ctx: AppCtx, jobId: string): Promise<void> {
+  const row = await findJobById(ctx, jobId);
+  if (!row || row.endedAt !== null) return;
+  ctx.log("error", "job.dead-letter", { jobId, job: row.name, workspaceId: row.workspaceId });
+  const problem = { code: "job-dead-letter", detail: problemKinds["job-dead-letter"].title };
+  await ctx.db.batch([endJob(ctx, jobId, { state: "failed", problem }), addEvent(ctx, jobId, "failed", problem)]);
+}
+
+function safeJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

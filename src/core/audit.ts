@@ -1,0 +1,29 @@
+/** The audit trail: a statement that goes into the same batch as the act it records, so that neither exists alone. */
+import type { Ctx } from "./context.ts";
+import type { Statement } from "./job.ts";
+import { redact } from "./log.ts";
+import { auditLog } from "./tables.ts";
+
+export function auditEntry(
+  ctx: Ctx & { workspaceId?: string },
+  action: `${string}.${string}`,
+  about: { target?: string; details?: Record<string, unknown> } = {},
+): Statement {
+  return ctx.db.insert(auditLog).values({
+    id: ctx.newId("audit"),
+    workspaceId: ctx.workspaceId ?? null,
+    actorKind: ctx.actor.kind,
+    actorId: actorId(ctx),
+    action,
+    target: about.target ?? null,
+    details: JSON.stringify(redact(about.details ?? {})),
+    requestId: ctx.requestId,
+    address: ctx.origin.address,
+    createdAt: ctx.now(),
+  });
+}
+
+function actorId(ctx: Ctx): string | null {
+  if (ctx.actor.kind === "user") return ctx.actor.userId;
+  return ctx.actor.kind === "api-key" ? ctx.actor.keyId : null;
+}

@@ -1,0 +1,57 @@
+/** What every function of a feature is handed: who asks, for which workspace, and the only ways to reach time, chance and storage. */
+import type { DrizzleD1Database } from "drizzle-orm/d1";
+import type { Permission, WorkspaceRole } from "./access.ts";
+import type { Bindings, Settings } from "./env.ts";
+import type { IdKind } from "./ids.ts";
+import type { Lane } from "./job.ts";
+import type { Limit, OpenLimitName } from "./limits.ts";
+import type { Log } from "./log.ts";
+import type { LimitOverrides, PlanName } from "./plans.ts";
+
+export type Database = DrizzleD1Database;
+
+export type Actor =
+  | { kind: "anonymous" }
+  | { kind: "user"; userId: string; sessionId: string; role: WorkspaceRole }
+  | { kind: "api-key"; userId: string; keyId: string; mode: "live" | "test"; scopes: readonly Permission[] }
+  | { kind: "system" };
+
+/** Where a request came from, for sessions, audit and limits. `address` is the platform's own header, never the client's. */
+export interface Origin {
+  address: string;
+  userAgent: string;
+}
+
+export interface Ctx {
+  settings: Settings;
+  db: Database;
+  files: R2Bucket;
+  objects: Pick<Bindings, "SESSION_STORE" | "RATE_LIMITER" | "LEDGER" | "HASHER">;
+  requestId: string;
+  origin: Origin;
+  actor: Actor;
+  /** The operation's idempotency key was seen before and its first run was interrupted: what it made may already exist. */
+  isReplay: boolean;
+  now(): number;
+  /** With an Idempotency-Key the ids are a function of it, so that a repeated run finds what the first one made. */
+  newId(kind: IdKind): string;
+  random(lengthBytes: number): Uint8Array<ArrayBuffer>;
+  log: Log;
+  /** Runs after the answer, for at most 30 s (the platform's limit): only what may be lost. */
+  later(work: Promise<unknown>): void;
+  /** Hints the queue that a job is due. A hint that is lost is given again by the sweeper. */
+  offer(message: { jobId: string; lane: Lane; delaySeconds?: number }): Promise<void>;
+  /** Runs a job in this very call if nobody else runs it. */
+  runNow(jobId: string): Promise<void>;
+  /** Takes one from a limit of the given principal or throws `rate-limited`. */
+  takeLimit(limit: Limit, principal: string): Promise<void>;
+  takeOpenLimit(name: OpenLimitName): Promise<void>;
+}
+
+/** A context that acts in exactly one workspace, for a known person (the key's maker, when a key asks). */
+export interface WorkspaceCtx extends Ctx {
+  userId: string;
+  workspaceId: string;
+  plan: PlanName;
+  overrides: LimitOverrides;
+}

@@ -1,0 +1,110 @@
+/**
+ * One HTTP operation as one value. Access is a required field and is checked before validation, so that a stranger learns nothing
+ * about the shape of a body. A handler takes plain data and returns plain data; only a raw endpoint sees `Response`.
+ */
+import type { z } from "@hono/zod-openapi";
+import type { Access } from "./access.ts";
+import type { Ctx, WorkspaceCtx } from "./context.ts";
+import type { OpenLimitName } from "./limits.ts";
+import type { ProblemCode } from "./problem.ts";
+
+export type Method = "get" | "post" | "put" | "patch" | "delete";
+type Schema = z.ZodType | undefined;
+type Out<S extends Schema> = S extends z.ZodType ? z.output<S> : undefined;
+
+/** Open operations know no workspace; all others act in exactly one. */
+export type CtxOf<A extends Access> = A extends "public" ? Ctx : WorkspaceCtx;
+
+export interface Input<Params extends Schema, Query extends Schema, Body extends Schema> {
+  params: Out<Params>;
+  query: Out<Query>;
+  body: Out<Body>;
+  /** The request itself; its body is unread only where the endpoint declares no `body`. */
+  request: Request;
+}
+
+/** Status and headers that differ from the declared ones. */
+export class Reply<Body> {
+  readonly body: Body;
+  readonly status: number | undefined;
+  readonly headers: Record<string, string>;
+
+  constructor(body: Body, options: { status?: number; headers?: Record<string, string> } = {}) {
+    this.body = body;
+    this.status = options.status;
+    this.headers = options.headers ?? {};
+  }
+}
+
+interface Words<A extends Access, Params extends Schema, Query extends Schema> {
+  /** The operationId: unique over the product. */
+  name: string;
+  method: Method;
+  /** With `{name}` for parameters. */
+  path: `/${string}`;
+  summary: string;
+  description?: string;
+  access: A;
+  /** The limit of an open operation; signed-in callers are always counted against their own. */
+  limit?: OpenLimitName;
+  params?: Params;
+  query?: Query;
+  /** Codes beyond those that every operation may answer with. */
+  problems?: readonly ProblemCode[];
+}
+
+export interface EndpointSpec<A extends Access, Params extends Schema, Query extends Schema, Body extends Schema, Returns extends Schema>
+  extends Words<A, Params, Query> {
+  body?: Body;
+  /** Accept `application/x-www-form-urlencoded` beside JSON (older clients sign in by a form). */
+  acceptsForm?: boolean;
+  /** An absent body is read as `{}`. */
+  bodyOptional?: boolean;
+  /** Bodies documented but read by the handler itself, from `request`. */
+  consumes?: Record<string, z.ZodType>;
+  returns?: Returns;
+  status?: 200 | 201 | 202 | 204;
+  /** Honours Idempotency-Key. */
+  idempotent?: boolean;
+  /** Members of the answer that are shown once and never kept for a replay. */
+  secrets?: readonly string[];
+  handle(ctx: CtxOf<A>, input: Input<Params, Query, Body>): Promise<Out<Returns> | Reply<Out<Returns>>> | Out<Returns> | Reply<Out<Returns>>;
+}
+
+export interface RawEndpointSpec<A extends Access, Params extends Schema, Query extends Schema> extends Words<A, Params, Query> {
+  /** Content types of the answer, each with what it is. */
+  produces: Record<string, string>;
+  status?: 200 | 302;
+  handle(ctx: CtxOf<A>, input: Input<Params, Query, undefined>): Promise<Response> | Response;
+}
+
+/** An endpoint as the composition sees it: its types are settled where it was defined. */
+export interface AnyEndpoint extends Words<Access, Schema, Schema> {
+  kind: "json" | "raw";
+  body?: Schema;
+  acceptsForm?: boolean;
+  bodyOptional?: boolean;
+  consumes?: Record<string, z.ZodType>;
+  returns?: Schema;
+  produces?: Record<string, string>;
+  status?: number;
+  idempotent?: boolean;
+  secrets?: readonly string[];
+  handle(ctx: never, input: never): unknown;
+}
+
+/**
+ * @example
+ * endpoint({ name: "getFile", method: "get", path: "/v1/files/{id}", summary: "One file", access: "files:read",
+ *   params: FileId, returns: File, problems: ["file-not-found"], handle: (ctx, { params }) => media.getFile(ctx, params.id) })
+ */
+export function endpoint<A extends Access, Params extends Schema = undefined, Query extends Schema = undefined, Body extends Schema = undefined, Returns extends Schema = undefined>(
+  spec: EndpointSpec<A, Params, Query, Body, Returns>,
+): AnyEndpoint {
+  return { kind: "json", ...spec };
+}
+
+/** For streams, downloads and redirects: the handler makes the `Response` itself. */
+export function rawEndpoint<A extends Access, Params extends Schema = undefined, Query extends Schema = undefined>(spec: RawEndpointSpec<A, Params, Query>): AnyEndpoint {
+  return { kind: "raw", ...spec };
+}

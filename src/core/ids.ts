@@ -1,0 +1,36 @@
+/** Every kind of id and its prefix. Ids sort by time of creation, so a list pages by id alone; they are names, never secrets. */
+
+export const idPrefixes = {
+  apiKey: "key",
+  audit: "aud",
+  conversion: "conv",
+  encryptionKey: "ekey",
+  file: "file",
+  job: "job",
+  request: "req",
+  session: "ses",
+  upload: "upl",
+  user: "usr",
+  workspace: "wks",
+} as const;
+
+export type IdKind = keyof typeof idPrefixes;
+
+const crockford = "0123456789abcdefghjkmnpqrstvwxyz";
+
+/** `prefix_` and 26 Crockford base32 characters: 48 bits of milliseconds, then 80 random bits (the ULID layout). */
+export function makeId(kind: IdKind, nowMs: number, random: Uint8Array): string {
+  let time = "";
+  for (let rest = nowMs, digit = 0; digit < 10; digit += 1) {
+    time = `${crockford[rest % 32]}${time}`;
+    rest = Math.floor(rest / 32);
+  }
+  let noise = "";
+  for (let index = 0; index < 16; index += 1) noise += crockford[(random[index] ?? 0) & 31];
+  return `${idPrefixes[kind]}_${time}${noise}`;
+}
+
+/** A person's own workspace carries the person's suffix, so that selecting it needs no look-up. */
+export function personalWorkspaceId(userId: string): string {
+  return `${idPrefixes.workspace}_${userId.slice(idPrefixes.user.length + 1)}`;
+}

@@ -1,0 +1,116 @@
+/**
+ * Work done later by a queue: contract and code in one value. The row goes into the same batch as the effect that asks for it,
+ * so neither exists without the other; the queue only learns the id.
+ */
+import type { BatchItem } from "drizzle-orm/batch";
+import type { z } from "zod";
+import type { Ctx, WorkspaceCtx } from "./context.ts";
+import { insertJob } from "./job-store.ts";
+import type { ProblemCode } from "./problem.ts";
+
+/** A lane is one queue, so one concurrency; it says nothing about the kind of work. */
+export type Lane = "conversion" | "transcription" | "distribution" | "delivery";
+
+export interface JobMessage {
+  v: 1;
+  jobId: string;
+}
+
+export type Statement = BatchItem<"sqlite">;
+
+export type Outcome =
+  | { kind: "done"; result: Record<string, unknown>; effects: Statement[] }
+  | { kind: "retry"; afterSeconds: number | null; why: string }
+  | { kind: "fail"; code: ProblemCode; detail?: string; members?: Record<string, unknown> };
+
+/** The work is finished; `effects` are committed together with the row, or not at all. */
+export function done(result: Record<string, unknown> = {}, effects: Statement[] = []): Outcome {
+  return { kind: "done", result, effects };
+}
+
+/** Try again, after the given time or, with null, after the usual back-off. */
+export function retry(why: string, afterSeconds: number | null = null): Outcome {
+  return { kind: "retry", afterSeconds, why };
+}
+
+/** Never try again by itself: the code tells the person what to do. */
+export function fail(code: ProblemCode, detail?: string, members?: Record<string, unknown>): Outcome {
+  return { kind: "fail", code, ...(detail === undefined ? {} : { detail }), ...(members === undefined ? {} : { members }) };
+}
+
+export interface Progress {
+  done: number;
+  total: number;
+  step: string;
+}
+
+/** What a running job is handed beside the usual context. */
+export interface JobCtx extends Ctx {
+  workspaceId: string;
+  jobId: string;
+  attempt: number;
+  /** Call between units of work: reports progress, keeps the lease, and throws when the job was cancelled or the lease lost. */
+  checkpoint(progress: Progress): Promise<void>;
+  /** Commits statements only while this run holds the lease: a run that was overtaken changes nothing. */
+  commit(statements: Statement[]): Promise<void>;
+}
+
+export interface JobDefinition<Payload extends z.ZodType> {
+  name: `${string}.${string}`;
+  lane: Lane;
+  payload: Payload;
+  attempts: number;
+  run(ctx: JobCtx, payload: z.output<Payload>): Promise<Outcome>;
+  /** Undoes what a failed or cancelled run left behind. May run more than once. */
+  abandon?(ctx: JobCtx, payload: z.output<Payload>): Promise<void>;
+}
+
+export interface AnyJob {
+  name: string;
+  lane: Lane;
+  payload: z.ZodType;
+  attempts: number;
+  run(ctx: JobCtx, payload: never): Promise<Outcome>;
+  abandon?(ctx: JobCtx, payload: never): Promise<void>;
+}
+
+export interface Enqueued {
+  jobId: string;
+  lane: Lane;
+  statement: Statement;
+}
+
+export interface Job<Payload extends z.ZodType> extends JobDefinition<Payload> {
+  /** The row that asks for the work: put `statement` into the batch of its cause, then `offer` it. */
+  row(ctx: EnqueueCtx, payload: z.input<Payload>, options?: { jobId?: string; runAt?: number }): Enqueued;
+}
+
+type EnqueueCtx = Pick<WorkspaceCtx, "db" | "now" | "newId" | "workspaceId"> & { userId?: string };
+
+export function defineJob<Payload extends z.ZodType>(definition: JobDefinition<Payload>): Job<Payload> {
+  return {
+    ...definition,
+    row(ctx, payload, options = {}) {
+      const jobId = options.jobId ?? ctx.newId("job");
+      const statement = insertJob(ctx, {
+        id: jobId,
+        workspaceId: ctx.workspaceId,
+        userId: ctx.userId ?? null,
+        name: definition.name,
+        lane: definition.lane,
+        payload: JSON.stringify(definition.payload.parse(payload)),
+        maxAttempts: definition.attempts,
+        runAt: options.runAt ?? ctx.now(),
+      });
+      return { jobId, lane: definition.lane, statement };
+    },
+  };
+}
+
+/** Commits an effect together with the jobs it asks for, then hints the queue. A lost hint is re-offered by the sweeper. */
+export async function commitWithJobs(ctx: Ctx, statements: Statement[], enqueued: Enqueued[]): Promise<void> {
+  const [first, ...rest] = [...statements, ...enqueued.map((job) => job.statement)];
+  if (!first) return;
+  await ctx.db.batch([first, ...rest]);
+  for (const job of enqueued) await ctx.offer(job);
+}

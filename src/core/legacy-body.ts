@@ -1,0 +1,22 @@
+/**
+ * Bodies of operations that older clients call: unknown members are ignored, because those clients send more than they need to.
+ * Members that only the server may set are refused loudly: silence would look like consent.
+ */
+import { z } from "@hono/zod-openapi";
+import { Problem } from "./problem.ts";
+
+export const serverOwned = ["role", "plan", "credits", "limits", "owner", "subscription_tier", "subscriptionTier"] as const;
+
+/** A shape that ignores unknown members and answers 422 `server-owned-member` to those above. */
+export function legacyBody<Shape extends z.ZodRawShape>(members: Shape) {
+  const shape = z.object(members);
+  return z.preprocess((value) => {
+    if (typeof value === "object" && value !== null) refuseServerOwned(Object.keys(value), Object.keys(members));
+    return value;
+  }, shape);
+}
+
+function refuseServerOwned(given: string[], declared: string[]): void {
+  const found = given.filter((name) => (serverOwned as readonly string[]).includes(name) && !declared.includes(name));
+  if (found.length > 0) throw new Problem("server-owned-member", { detail: `Set by the server: ${found.join(", ")}.`, members: { forbidden: found } });
+}

@@ -1,0 +1,39 @@
+/** The named rate limits. Each is exact over all isolates (durable/rate-limiter) and counted for one principal. */
+import type { LimitOverrides, PlanName } from "./plans.ts";
+import { limitsOf } from "./plans.ts";
+
+export interface Limit {
+  name: string;
+  quota: number;
+  windowSeconds: number;
+}
+
+/** Limits of open operations, counted for the network address that the platform reports. */
+export const openLimits = {
+  "sign-in": { name: "sign-in", quota: 100, windowSeconds: 60 },
+  "register": { name: "register", quota: 60, windowSeconds: 60 },
+  "open": { name: "open", quota: 600, windowSeconds: 60 },
+} as const satisfies Record<string, Limit>;
+
+export type OpenLimitName = keyof typeof openLimits;
+
+interface Subject {
+  kind: "user" | "api-key";
+  plan: PlanName;
+  overrides: LimitOverrides;
+}
+
+/** The limit on all requests of one person's sessions or of one API key; null: none. */
+export function requestLimit(subject: Subject): Limit | null {
+  if (subject.kind === "user") {
+    return { name: "session", quota: subject.overrides.sessionRequestsPerMinute ?? 600, windowSeconds: 60 };
+  }
+  const quota = limitsOf(subject.plan, subject.overrides).apiKeyRequestsPerMinute;
+  return quota === null ? null : { name: "api-key", quota, windowSeconds: 60 };
+}
+
+/** Conversions an hour of one workspace; null: none. */
+export function conversionLimit(plan: PlanName, overrides: LimitOverrides): Limit | null {
+  const quota = limitsOf(plan, overrides).conversionsPerHour;
+  return quota === null ? null : { name: "conversions", quota, windowSeconds: 3_600 };
+}

@@ -1,0 +1,32 @@
+/** Structured log lines, one JSON object each. Members whose name says that they hold a secret never leave in clear. */
+
+export type Level = "debug" | "info" | "warn" | "error";
+export type LogFields = Record<string, unknown>;
+
+export interface Log {
+  (level: Level, event: string, fields?: LogFields): void;
+}
+
+const secretName = /password|secret|token|authorization|cookie|api.?key|keyhex|masterkey|signature|private|phc|dataKey/i;
+const secretValue = /\b(?:ovt_(?:live|test)_|ovs_|ovr_|eyJ)[\w.-]{8,}|X-Amz-Signature=[0-9a-f]+/g;
+
+/** Returns a copy that is safe to write: secrets are replaced, nesting and length are bounded. */
+export function redact(value: unknown, depth = 0): unknown {
+  if (typeof value === "string") return value.slice(0, 2_000).replace(secretValue, "[redacted]");
+  if (value instanceof Error) return { name: value.name, message: redact(value.message), stack: redact(value.stack ?? "") };
+  if (typeof value !== "object" || value === null) return value;
+  if (depth >= 5) return "[deep]";
+  if (Array.isArray(value)) return value.slice(0, 50).map((item) => redact(item, depth + 1));
+  return Object.fromEntries(
+    Object.entries(value)
+      .slice(0, 50)
+      .map(([name, item]) => [name, secretName.test(name) && typeof item !== "boolean" ? "[redacted]" : redact(item, depth + 1)]),
+  );
+}
+
+/** A logger that adds the same fields (request id, workspace, job) to each line. */
+export function makeLog(common: LogFields, write: (line: string, level: Level) => void): Log {
+  return (level, event, fields = {}) => {
+    write(JSON.stringify({ level, event, ...common, ...(redact(fields) as LogFields) }), level);
+  };
+}

@@ -1,0 +1,30 @@
+/** Lists by cursor: newest first, at most 100 a page. Ids sort by time, so the cursor is the last id seen. */
+import { z } from "@hono/zod-openapi";
+import { decodeCursor, encodeCursor } from "#lib/cursor";
+import { Problem } from "./problem.ts";
+
+export const pageQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(100).default(50).openapi({ description: "At most 100 a page." }),
+  cursor: z.string().max(500).optional().openapi({ description: "`nextCursor` of the page before." }),
+});
+
+export type PageQuery = z.output<typeof pageQuery>;
+
+export function pageOf<T extends z.ZodType>(item: T, name: string) {
+  return z.object({ items: z.array(item), nextCursor: z.string().nullable() }).openapi(name);
+}
+
+/** The id after which the page starts, or null for the first page. */
+export function readCursor(query: { cursor?: string | undefined }): string | null {
+  if (query.cursor === undefined) return null;
+  const [id] = decodeCursor(query.cursor) ?? [];
+  if (id === undefined) throw new Problem("invalid-cursor");
+  return id;
+}
+
+/** Takes `limit + 1` rows; the extra one tells whether there is a next page. */
+export function toPage<Row extends { id: string }, Item>(rows: Row[], limit: number, map: (row: Row) => Item): { items: Item[]; nextCursor: string | null } {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  return { items: shown.map(map), nextCursor: rows.length > limit && last ? encodeCursor([last.id]) : null };
+}

@@ -1,0 +1,73 @@
+/**
+ * The one way to tell a client what went wrong: RFC 9457 problem details from one closed table of codes.
+ * Refuses to carry anything a stranger should not see: an unknown error leaves as `internal` with the request id and nothing else.
+ */
+import { generalProblems } from "./problem-codes/general.ts";
+import { identityProblems } from "./problem-codes/identity.ts";
+import { mediaProblems } from "./problem-codes/media.ts";
+import { sealingProblems } from "./problem-codes/sealing.ts";
+
+/** What a code means: its status, its title, and what the caller can do about it. */
+export interface ProblemKind {
+  status: 400 | 401 | 402 | 403 | 404 | 405 | 409 | 410 | 411 | 412 | 413 | 415 | 416 | 422 | 423 | 429 | 500 | 503;
+  title: string;
+  suggestion: string;
+}
+
+export const problemKinds = {
+  ...generalProblems,
+  ...identityProblems,
+  ...mediaProblems,
+  ...sealingProblems,
+} as const satisfies Record<string, ProblemKind>;
+
+export type ProblemCode = keyof typeof problemKinds;
+
+export interface ProblemOptions {
+  /** One sentence about this occurrence; shown to the caller, so it never holds a secret or a vendor's words. */
+  detail?: string;
+  /** Extra members of the body, for programs. */
+  members?: Record<string, unknown>;
+  headers?: Record<string, string>;
+}
+
+/** Thrown anywhere below an endpoint or a job; `app/http.ts` turns it into the answer. */
+export class Problem extends Error {
+  readonly code: ProblemCode;
+  readonly options: ProblemOptions;
+
+  constructor(code: ProblemCode, options: ProblemOptions = {}) {
+    super(options.detail ?? problemKinds[code].title);
+    this.name = "Problem";
+    this.code = code;
+    this.options = options;
+  }
+
+  get status(): ProblemKind["status"] {
+    return problemKinds[this.code].status;
+  }
+}
+
+/** The members of a problem body (RFC 9457 section 3.1, with the names that the older clients read: `error`, `message`). */
+export function problemBody(problem: Problem, requestId: string): Record<string, unknown> {
+  const kind = problemKinds[problem.code];
+  return {
+    type: `https://overtone.dev/problems/${problem.code}`,
+    title: kind.title,
+    status: kind.status,
+    code: problem.code,
+    detail: problem.message,
+    suggestion: kind.suggestion,
+    requestId,
+    error: kind.title,
+    message: problem.message,
+    ...problem.options.members,
+  };
+}
+
+export function problemResponse(problem: Problem, requestId: string): Response {
+  return new Response(JSON.stringify(problemBody(problem, requestId)), {
+    status: problem.status,
+    headers: { "content-type": "application/problem+json", "cache-control": "no-store", ...problem.options.headers },
+  });
+}

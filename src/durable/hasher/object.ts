@@ -1,0 +1,73 @@
+/**
+ * Hashes and verifies passwords one at a time, so that nothing on this thread waits behind more than one hash.
+ * It stores nothing, and refuses work instead of queueing without end.
+ */
+import { DurableObject } from "cloudflare:workers";
+import { hashPassword, isTooLong, matchesPassword } from "./engine.ts";
+import { currentProfile, isOutdated, isTooCostly, parsePhc } from "./phc.ts";
+
+/** `busy`: more than `maxWaiting` hashes wait; answer 503. `too-long`: over 1024 bytes of UTF-8. */
+export type HashRefusal = { ok: false; reason: "busy"; waiting: number } | { ok: false; reason: "too-long" };
+export type HashOutcome = { ok: true; phc: string } | HashRefusal;
+
+/** `unsupported`: no PHC string of argon2id or scrypt. `too-costly`: over 20 MiB, or over 80 MiB times passes. */
+export type VerifyOutcome =
+  | { ok: true; matches: boolean; needsUpgrade: boolean }
+  | { ok: false; reason: "unsupported" | "too-costly" }
+  | HashRefusal;
+
+/** 50 hashes are about a second; whoever comes later is better told to come back. */
+export const maxWaiting = 50;
+
+export class Hasher extends DurableObject {
+  readonly #waiting: Array<() => void> = [];
+  #isDraining = false;
+
+  /** Makes a PHC string of the current profile with a random salt. */
+  async hash(password: string): Promise<HashOutcome> {
+    const refusal = this.#refusal(password);
+    if (refusal) return refusal;
+    const salt = crypto.getRandomValues(new Uint8Array(currentProfile.saltBytes));
+    return { ok: true, phc: await this.#inTurn(() => hashPassword(password, salt)) };
+  }
+
+  /** `needsUpgrade` says that a matching password should be hashed anew; it does not depend on the password. */
+  async verify(password: string, phc: string): Promise<VerifyOutcome> {
+    const expected = parsePhc(phc);
+    if (!expected) return { ok: false, reason: "unsupported" };
+    if (isTooCostly(expected)) return { ok: false, reason: "too-costly" };
+    const refusal = this.#refusal(password);
+    if (refusal) return refusal;
+    const matches = await this.#inTurn(() => matchesPassword(password, expected));
+    return { ok: true, matches, needsUpgrade: isOutdated(expected) };
+  }
+
+  #refusal(password: string): HashRefusal | null {
+    if (isTooLong(password)) return { ok: false, reason: "too-long" };
+    if (this.#waiting.length < maxWaiting) return null;
+    return { ok: false, reason: "busy", waiting: this.#waiting.length };
+  }
+
+  #inTurn<T>(work: () => T): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    this.#waiting.push(() => {
+      try {
+        resolve(work());
+      } catch (error) {
+        reject(error);
+      }
+    });
+    if (!this.#isDraining) this.ctx.waitUntil(this.#drain());
+    return promise;
+  }
+
+  async #drain(): Promise<void> {
+    this.#isDraining = true;
+    while (this.#waiting.length > 0) {
+      // A hash holds the thread. A turn of the event loop before each one lets the answer of the last and other requests through.
+      await scheduler.wait(0);
+      this.#waiting.shift()?.();
+    }
+    this.#isDraining = false;
+  }
+}

@@ -1,0 +1,129 @@
+/** /v1/auth and /v1/users/me. */
+import { endpoint } from "#core/endpoint";
+import { Problem } from "#core/problem";
+import { publicJwk } from "./access-token.ts";
+import * as service from "./service.ts";
+import { changePasswordBody, jwksShape, loginBody, meShape, messageShape, profileBody, refreshBody, registerBody, registeredShape, signedInShape, tokenShape } from "./shapes.ts";
+import * as signIn from "./sign-in.ts";
+
+export const routes = [
+  endpoint({
+    name: "register",
+    method: "post",
+    path: "/v1/auth/register",
+    summary: "Create an account with its personal workspace",
+    access: "public",
+    limit: "register",
+    body: registerBody,
+    returns: registeredShape,
+    status: 201,
+    problems: ["email-taken", "username-taken", "password-too-common", "sign-up-closed", "server-owned-member", "hashing-busy"],
+    handle: (ctx, { body }) => service.register(ctx, body),
+  }),
+  endpoint({
+    name: "login",
+    method: "post",
+    path: "/v1/auth/login",
+    summary: "Sign in with a password",
+    description: "Accepts JSON or a form. Five wrong passwords lock password sign-in for the address for an hour.",
+    access: "public",
+    limit: "sign-in",
+    body: loginBody,
+    acceptsForm: true,
+    returns: signedInShape,
+    problems: ["sign-in-failed", "sign-in-locked", "hashing-busy", "server-owned-member"],
+    handle: async (ctx, { body }) => {
+      const { user, plan, tokens } = await signIn.signIn(ctx, body);
+      return { ...tokens, user: service.toUser(user, plan) };
+    },
+  }),
+  endpoint({
+    name: "refresh",
+    method: "post",
+    path: "/v1/auth/refresh",
+    summary: "Exchange a refresh token for its successor and a new access token",
+    description: "Parallel calls with one token get the same successor for 30 seconds; a later replay ends the session. An opaque session sends no body and is extended.",
+    access: "public",
+    limit: "open",
+    body: refreshBody,
+    bodyOptional: true,
+    returns: tokenShape,
+    problems: ["refresh-token-invalid", "refresh-token-reused", "server-owned-member"],
+    handle: (ctx, { body, request }) => {
+      const credential = /^Bearer (\S+)$/.exec(request.headers.get("authorization") ?? "")?.[1] ?? null;
+      return signIn.refresh(ctx, { refreshToken: body.refresh_token ?? body.refreshToken, credential });
+    },
+  }),
+  endpoint({
+    name: "logout",
+    method: "post",
+    path: "/v1/auth/logout",
+    summary: "End the session",
+    access: "session",
+    handle: (ctx) => signIn.signOut(ctx).then(() => undefined),
+  }),
+  endpoint({
+    name: "me",
+    method: "get",
+    path: "/v1/auth/me",
+    summary: "Who is signed in, and in which workspace",
+    access: "signed-in",
+    returns: meShape,
+    problems: ["user-not-found"],
+    handle: (ctx) => service.me(ctx),
+  }),
+  endpoint({
+    name: "getProfile",
+    method: "get",
+    path: "/v1/users/me",
+    summary: "The signed-in person's profile",
+    access: "signed-in",
+    returns: meShape,
+    problems: ["user-not-found"],
+    handle: (ctx) => service.me(ctx),
+  }),
+  endpoint({
+    name: "changeProfile",
+    method: "put",
+    path: "/v1/users/me",
+    summary: "Change name or user name",
+    access: "session",
+    body: profileBody,
+    returns: meShape,
+    problems: ["username-taken", "server-owned-member", "user-not-found"],
+    handle: (ctx, { body }) => service.changeProfile(ctx, body),
+  }),
+  endpoint({
+    name: "changePassword",
+    method: "post",
+    path: "/v1/auth/change-password",
+    summary: "Change the password and end all other sessions",
+    access: "session",
+    body: changePasswordBody,
+    returns: messageShape,
+    problems: ["password-wrong", "password-too-common", "hashing-busy", "server-owned-member", "user-not-found"],
+    handle: (ctx, { body }) => service.changePassword(ctx, body),
+  }),
+  endpoint({
+    name: "googleSignIn",
+    method: "post",
+    path: "/v1/auth/google",
+    summary: "Gone: it trusted a profile that the client sent",
+    access: "public",
+    limit: "open",
+    returns: messageShape,
+    problems: ["use-oauth"],
+    handle: () => {
+      throw new Problem("use-oauth");
+    },
+  }),
+  endpoint({
+    name: "jwks",
+    method: "get",
+    path: "/.well-known/jwks.json",
+    summary: "The public keys of access tokens",
+    access: "public",
+    returns: jwksShape,
+    handle: (ctx) => ({ keys: ctx.settings.jwtKeys.map(publicJwk) }),
+  }),
+];

@@ -1,0 +1,24 @@
+/** Decisions about passwords and names, from values only. */
+import { createHmac } from "node:crypto";
+import type { MasterKey } from "#core/env";
+import commonPasswords from "./common-passwords.txt";
+
+let common: Set<string> | null = null;
+
+/** Is the password on the list of common ones, as it is or with a few digits or marks at its end? */
+export function isCommonPassword(password: string): boolean {
+  common ??= new Set(commonPasswords.split("\n"));
+  const lower = password.toLowerCase();
+  return common.has(lower) || common.has(lower.replace(/[\d!@#$%^&*.?]{1,4}$/, ""));
+}
+
+/** Names an address for the lock-out, without telling who it is: the same for known and unknown ones. */
+export function addressHash(master: MasterKey, address: string): string {
+  return createHmac("sha256", master.raw).update("sign-in lock-out").update(address.toLowerCase()).digest("hex");
+}
+
+/** A name to show: what was given, else the part of the address before the @. */
+export function displayName(given: { name?: string | undefined; first_name?: string | undefined; last_name?: string | undefined; email: string }): string {
+  const full = `${given.first_name ?? ""} ${given.last_name ?? ""}`.trim();
+  return given.name ?? (full || (given.email.split("@")[0] ?? given.email).slice(0, 100));
+}

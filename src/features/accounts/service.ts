@@ -1,0 +1,138 @@
+/** Registering, signing in and out, and what a person changes about the account. */
+import type { Ctx, WorkspaceCtx } from "#core/context";
+import { auditEntry } from "#core/audit";
+import { personalWorkspaceId } from "#core/ids";
+import type { PlanName } from "#core/plans";
+import { Problem } from "#core/problem";
+import { hashPassword, verifyPassword } from "#durable/hasher/client";
+import { revokeAllSessions } from "#durable/session-store/client";
+import { insertPersonalWorkspace } from "#features/workspaces/service";
+import { displayName, isCommonPassword } from "./rules.ts";
+import { type SessionChoice, startSession } from "./sign-in.ts";
+import type { UserShape } from "./shapes.ts";
+import { findByEmail, findById, findByUsername, insertUser, updateUser } from "./store.ts";
+import { busy, hasherChoice } from "./hashing.ts";
+import type { UserRow } from "./tables.ts";
+
+export function toUser(row: UserRow, plan: PlanName): UserShape {
+  const [first = "", ...rest] = row.name.split(" ");
+  return {
+    id: row.id,
+    email: row.email,
+    username: row.username,
+    name: row.name,
+    first_name: first,
+    last_name: rest.join(" "),
+    role: row.role,
+    subscription_tier: plan,
+    email_verified: row.emailVerifiedAt !== null,
+    createdAt: new Date(row.createdAt).toISOString(),
+    lastLoginAt: row.lastLoginAt === null ? null : new Date(row.lastLoginAt).toISOString(),
+  };
+}
+
+interface Registration {
+  email: string;
+  password: string;
+  name?: string | undefined;
+  username?: string | undefined;
+  first_name?: string | undefined;
+  last_name?: string | undefined;
+  signIn: boolean;
+  sessionKind: SessionChoice;
+}
+
+export async function register(ctx: Ctx, given: Registration) {
+  if (ctx.settings.signUp === "closed") throw new Problem("sign-up-closed");
+  refuseCommonPassword(given.password);
+  if (await findByEmail(ctx.db, given.email)) throw new Problem("email-taken");
+  const id = ctx.newId("user");
+  const at = ctx.now();
+  const row: UserRow = {
+    id,
+    email: given.email,
+    username: given.username ?? null,
+    usernameKey: given.username?.toLowerCase() ?? null,
+    name: displayName(given),
+    passwordPhc: await hash(ctx, given.password),
+    role: "user",
+    status: "active",
+    emailVerifiedAt: null,
+    lastLoginAt: null,
+    createdAt: at,
+    updatedAt: at,
+  };
+  const workspace = { id: personalWorkspaceId(id), name: `${row.name}'s workspace`, userId: id, createdAt: at };
+  const acting = { ...ctx, workspaceId: workspace.id };
+  try {
+    await ctx.db.batch([
+      insertUser(ctx.db, row),
+      ...insertPersonalWorkspace(ctx.db, workspace),
+      auditEntry(acting, "account.registered", { target: id }),
+    ]);
+  } catch (error) {
+    throw takenOr(error);
+  }
+  const session = given.signIn ? await startSession(ctx, id, given.sessionKind) : null;
+  return { message: "Account created.", user: toUser(row, "free"), workspace: { id: workspace.id, name: workspace.name }, session };
+}
+
+/** Two registrations at once: the unique index decides, and the loser gets the same answer as a late one. */
+function takenOr(error: unknown): unknown {
+  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1) {
+    if (cause.message.includes("users.email")) return new Problem("email-taken");
+    if (cause.message.includes("users.username_key")) return new Problem("username-taken");
+  }
+  return error;
+}
+
+function refuseCommonPassword(password: string): void {
+  if (isCommonPassword(password)) throw new Problem("password-too-common");
+}
+
+async function hash(ctx: Ctx, password: string): Promise<string> {
+  const outcome = await hashPassword(ctx.objects.HASHER, password, hasherChoice(ctx));
+  if (outcome.ok) return outcome.phc;
+  throw outcome.reason === "busy" ? busy() : new Problem("validation-failed", { detail: "The password is too long." });
+}
+
+/** The signed-in person. */
+export async function me(ctx: WorkspaceCtx) {
+  const user = toUser(await currentUser(ctx), ctx.plan);
+  const role = ctx.actor.kind === "user" ? ctx.actor.role : null;
+  return { ...user, user, workspace: { id: ctx.workspaceId, role, plan: ctx.plan } };
+}
+
+async function currentUser(ctx: WorkspaceCtx): Promise<UserRow> {
+  const row = await findById(ctx.db, ctx.userId);
+  if (!row) throw new Problem("user-not-found");
+  return row;
+}
+
+export async function changeProfile(ctx: WorkspaceCtx, given: { name?: string | undefined; displayName?: string | undefined; username?: string | null | undefined }) {
+  const change = {
+    ...(given.name || given.displayName ? { name: given.name ?? given.displayName ?? "" } : {}),
+    ...(given.username === undefined ? {} : { username: given.username, usernameKey: given.username?.toLowerCase() ?? null }),
+    updatedAt: ctx.now(),
+  };
+  try {
+    await ctx.db.batch([updateUser(ctx.db, ctx.userId, change), auditEntry(ctx, "account.profile-changed", { target: ctx.userId, details: { members: Object.keys(change) } })]);
+  } catch (error) {
+    throw takenOr(error);
+  }
+  return me(ctx);
+}
+
+/** Ends every other session: whoever knew the old password is out. */
+export async function changePassword(ctx: WorkspaceCtx, given: { currentPassword: string; newPassword: string }) {
+  const user = await currentUser(ctx);
+  const outcome = await verifyPassword(ctx.objects.HASHER, { password: given.currentPassword, phc: user.passwordPhc }, hasherChoice(ctx));
+  if (!outcome.ok && outcome.reason === "busy") throw busy();
+  if (!outcome.ok || !outcome.matches) throw new Problem("password-wrong");
+  refuseCommonPassword(given.newPassword);
+  const passwordPhc = await hash(ctx, given.newPassword);
+  await ctx.db.batch([updateUser(ctx.db, user.id, { passwordPhc, updatedAt: ctx.now() }), auditEntry(ctx, "account.password-changed", { target: user.id })]);
+  const current = ctx.actor.kind === "user" ? { exceptSessionId: ctx.actor.sessionId } : {};
+  await revokeAllSessions(ctx.objects.SESSION_STORE, { userId: user.id, ...current, reason: "password-changed", nowMs: ctx.now() });
+  return { message: "Password changed; all other sessions were ended." };
+}

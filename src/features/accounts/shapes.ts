@@ -1,0 +1,96 @@
+/** What clients send and get about accounts. Member names follow the documents of the older clients (snake case in tokens). */
+import { z } from "@hono/zod-openapi";
+import { legacyBody } from "#core/legacy-body";
+
+const email = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .max(254)
+  .pipe(z.email())
+  .openapi({ example: "ada@example.com" });
+
+/** At least 8 characters and at most 1,024 bytes: a longer one would only cost hashing time. */
+const password = z
+  .string()
+  .refine((text) => [...text].length >= 8, "at least 8 characters")
+  .refine((text) => new TextEncoder().encode(text).byteLength <= 1_024, "at most 1024 bytes")
+  .openapi({ example: "correct horse battery staple" });
+
+const username = z.string().regex(/^[A-Za-z0-9_-]{3,30}$/, "3 to 30 letters, digits, _ or -");
+const name = z.string().trim().min(1).max(100);
+const sessionKind = z
+  .enum(["access-token", "opaque"])
+  .default("access-token")
+  .openapi({ description: "`opaque`: one session token of 7 sliding days instead of an access and a refresh token." });
+
+export const registerBody = legacyBody({
+  email,
+  password,
+  name: name.optional(),
+  username: username.optional(),
+  first_name: z.string().trim().max(50).optional(),
+  last_name: z.string().trim().max(50).optional(),
+  signIn: z.boolean().default(false).openapi({ description: "Answer with a session as well." }),
+  sessionKind,
+}).openapi("Register");
+
+export const loginBody = legacyBody({
+  email: z.string().trim().max(254).optional().openapi({ description: "E-mail address or user name.", example: "ada@example.com" }),
+  username: z.string().trim().max(254).optional(),
+  password: z.string().max(4_096).openapi({ example: "correct horse battery staple" }),
+  sessionKind,
+})
+  .refine((body) => (body.email ?? body.username ?? "") !== "", { path: ["email"], message: "e-mail address or user name is required" })
+  .openapi("Login");
+
+export const refreshBody = legacyBody({ refresh_token: z.string().max(300).optional(), refreshToken: z.string().max(300).optional() }).openapi("Refresh");
+
+export const changePasswordBody = legacyBody({
+  currentPassword: z.string().max(4_096),
+  newPassword: password,
+}).openapi("ChangePassword");
+
+export const profileBody = legacyBody({ name: name.optional(), username: username.nullable().optional(), displayName: name.optional() }).openapi("ProfileChange");
+
+export const userShape = z
+  .object({
+    id: z.string(),
+    email: z.string(),
+    username: z.string().nullable(),
+    name: z.string(),
+    first_name: z.string(),
+    last_name: z.string(),
+    role: z.string(),
+    subscription_tier: z.string(),
+    email_verified: z.boolean(),
+    createdAt: z.string(),
+    lastLoginAt: z.string().nullable(),
+  })
+  .openapi("User");
+
+const tokenMembers = {
+  access_token: z.string(),
+  refresh_token: z.string(),
+  token_type: z.literal("bearer"),
+  expires_in: z.number().int().openapi({ description: "Seconds." }),
+};
+
+const opaqueMembers = { token: z.string(), expires_at: z.string() };
+
+export const tokenShape = z
+  .object({ ...tokenMembers, ...opaqueMembers })
+  .partial()
+  .openapi("Token", { description: "access_token, refresh_token, token_type and expires_in; or token and expires_at when an opaque session was asked for." });
+
+export const registeredShape = z
+  .object({ message: z.string(), user: userShape, workspace: z.object({ id: z.string(), name: z.string() }), session: tokenShape.nullable() })
+  .openapi("Registered");
+
+export const signedInShape = tokenShape.extend({ user: userShape }).openapi("SignedIn");
+export const meShape = userShape.extend({ user: userShape, workspace: z.object({ id: z.string(), role: z.string().nullable(), plan: z.string() }) }).openapi("Me");
+export const messageShape = z.object({ message: z.string() }).openapi("Message");
+export const jwksShape = z.object({ keys: z.array(z.record(z.string(), z.string())) }).openapi("JsonWebKeySet");
+
+export type UserShape = z.output<typeof userShape>;
+export type TokenShape = z.output<typeof tokenShape>;

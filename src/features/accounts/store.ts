@@ -1,0 +1,28 @@
+/** Every statement about people. */
+import { and, eq, ne } from "drizzle-orm";
+import type { Database } from "#core/context";
+import type { Statement } from "#core/job";
+import { type UserRow, users } from "./tables.ts";
+
+export async function findByEmail(db: Database, email: string): Promise<UserRow | null> {
+  const [row] = await db.select().from(users).where(and(eq(users.email, email), ne(users.status, "deleted")));
+  return row ?? null;
+}
+
+export async function findByUsername(db: Database, username: string): Promise<UserRow | null> {
+  const [row] = await db.select().from(users).where(and(eq(users.usernameKey, username.toLowerCase()), ne(users.status, "deleted")));
+  return row ?? null;
+}
+
+export async function findById(db: Database, id: string): Promise<UserRow | null> {
+  const [row] = await db.select().from(users).where(and(eq(users.id, id), ne(users.status, "deleted")));
+  return row ?? null;
+}
+
+export function insertUser(db: Database, row: typeof users.$inferInsert): Statement {
+  return db.insert(users).values(row);
+}
+
+export function updateUser(db: Database, id: string, change: Partial<typeof users.$inferInsert>): Statement {
+  return db.update(users).set(change).where(eq(users.id, id));
+}

@@ -1,0 +1,39 @@
+/** What clients see of an API key. The key itself is in the answer that made it and nowhere else. */
+import { z } from "@hono/zod-openapi";
+import { permissionNames } from "#core/access";
+import { pageOf } from "#core/page";
+
+const scopes = z.array(z.enum(permissionNames)).min(1).max(permissionNames.length);
+
+export const keyParams = z.object({ id: z.string().max(64) });
+
+export const createKeyBody = z
+  .strictObject({
+    name: z.string().trim().min(1).max(100),
+    scopes: scopes.optional().openapi({ description: "Left out: everything that its maker may do, except managing keys." }),
+    mode: z.enum(["live", "test"]).default("live"),
+    expiresInDays: z.number().int().min(1).max(3_650).optional(),
+  })
+  .openapi("ApiKeyCreate");
+
+export const changeKeyBody = z
+  .strictObject({ name: z.string().trim().min(1).max(100), scopes, enabled: z.boolean() })
+  .partial()
+  .refine((body) => Object.keys(body).length > 0, "at least one member")
+  .openapi("ApiKeyChange");
+
+const members = {
+  id: z.string(),
+  name: z.string(),
+  mode: z.enum(["live", "test"]),
+  start: z.string().openapi({ description: "The first characters of the key." }),
+  scopes: z.array(z.string()),
+  enabled: z.boolean(),
+  expiresAt: z.string().nullable(),
+  lastUsedAt: z.string().nullable(),
+  createdAt: z.string(),
+};
+
+export const apiKeyShape = z.object(members).openapi("ApiKey");
+export const createdKeyShape = z.object({ ...members, key: z.string().optional().openapi({ description: "Shown once; a replayed answer does not hold it." }) }).openapi("ApiKeyCreated");
+export const apiKeyPage = pageOf(apiKeyShape, "ApiKeyPage");

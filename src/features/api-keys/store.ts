@@ -1,0 +1,66 @@
+/** Every statement about API keys. */
+import { and, count, desc, eq, isNull, lt } from "drizzle-orm";
+import type { Database, WorkspaceCtx } from "#core/context";
+import type { Statement } from "#core/job";
+import { users } from "#features/accounts/tables";
+import { workspaceMembers, workspaces } from "#features/workspaces/tables";
+import { apiKeys, type ApiKeyRow } from "./tables.ts";
+
+/** What a check of a key needs, in one read: the key, its workspace and its maker's role there. */
+export async function findForCheck(db: Database, id: string) {
+  const [row] = await db
+    .select({
+      hash: apiKeys.hash,
+      userId: apiKeys.userId,
+      workspaceId: apiKeys.workspaceId,
+      mode: apiKeys.mode,
+      scopes: apiKeys.scopes,
+      enabled: apiKeys.enabled,
+      expiresAt: apiKeys.expiresAt,
+      lastUsedAt: apiKeys.lastUsedAt,
+      plan: workspaces.plan,
+      overrides: workspaces.limitOverrides,
+      role: workspaceMembers.role,
+    })
+    .from(apiKeys)
+    .innerJoin(workspaces, eq(workspaces.id, apiKeys.workspaceId))
+    .innerJoin(users, eq(users.id, apiKeys.userId))
+    .innerJoin(workspaceMembers, and(eq(workspaceMembers.workspaceId, apiKeys.workspaceId), eq(workspaceMembers.userId, apiKeys.userId)))
+    .where(and(eq(apiKeys.id, id), isNull(apiKeys.deletedAt), isNull(workspaces.deletedAt), eq(users.status, "active")));
+  return row ?? null;
+}
+
+export type CheckedKey = NonNullable<Awaited<ReturnType<typeof findForCheck>>>;
+
+export function touchKey(db: Database, id: string, at: number): Statement {
+  return db.update(apiKeys).set({ lastUsedAt: at }).where(eq(apiKeys.id, id));
+}
+
+export function insertKey(ctx: WorkspaceCtx, row: typeof apiKeys.$inferInsert): Statement {
+  return ctx.db.insert(apiKeys).values(row);
+}
+
+const living = (ctx: WorkspaceCtx) => and(eq(apiKeys.workspaceId, ctx.workspaceId), isNull(apiKeys.deletedAt));
+
+export async function findKey(ctx: WorkspaceCtx, id: string): Promise<ApiKeyRow | null> {
+  const [row] = await ctx.db.select().from(apiKeys).where(and(eq(apiKeys.id, id), living(ctx)));
+  return row ?? null;
+}
+
+export async function countKeys(ctx: WorkspaceCtx): Promise<number> {
+  const [row] = await ctx.db.select({ keys: count() }).from(apiKeys).where(living(ctx));
+  return row?.keys ?? 0;
+}
+
+export async function listKeys(ctx: WorkspaceCtx, before: string | null, limit: number): Promise<ApiKeyRow[]> {
+  return ctx.db
+    .select()
+    .from(apiKeys)
+    .where(and(living(ctx), before ? lt(apiKeys.id, before) : undefined))
+    .orderBy(desc(apiKeys.id))
+    .limit(limit);
+}
+
+export function updateKey(ctx: WorkspaceCtx, id: string, change: Partial<Pick<ApiKeyRow, "name" | "scopes" | "enabled" | "expiresAt" | "deletedAt">>): Statement {
+  return ctx.db.update(apiKeys).set(change).where(and(eq(apiKeys.id, id), living(ctx)));
+}

@@ -1,0 +1,92 @@
+/** Uploads, the parts they consist of, and files. Bytes are in object storage; these rows say what is there and whose it is. */
+import { sql } from "drizzle-orm";
+import { check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import type { FileKind, FileOrigin, UploadStatus, UploadStrategy } from "./states.ts";
+
+/** An upload and the file it becomes. Its file id is decided at its start, so that completing it twice makes one file. */
+export const uploads = sqliteTable(
+  "uploads",
+  {
+    id: text("id").primaryKey(),
+    workspaceId: text("workspace_id").notNull(),
+    userId: text("user_id"),
+    fileId: text("file_id").notNull(),
+    fileName: text("file_name").notNull(),
+    contentType: text("content_type").notNull(),
+    kind: text("kind").$type<FileKind>().notNull(),
+    /** The declared size; 0 for a form upload, whose size is known at its end only. */
+    sizeBytes: integer("size_bytes").notNull(),
+    /** The declared SHA-256 as lower-case hex, if one was declared. */
+    sha256: text("sha256"),
+    strategy: text("strategy").$type<UploadStrategy>().notNull(),
+    partSizeBytes: integer("part_size_bytes").notNull(),
+    partCount: integer("part_count").notNull(),
+    r2Key: text("r2_key").notNull(),
+    r2UploadId: text("r2_upload_id"),
+    status: text("status").$type<UploadStatus>().notNull(),
+    problemCode: text("problem_code"),
+    problemDetail: text("problem_detail"),
+    createdAt: integer("created_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+    expiresAt: integer("expires_at").notNull(),
+    /** When the sweep has to look at the row: to expire it, to finish it, or to remove what it left in storage; null: never. */
+    sweepAt: integer("sweep_at"),
+    /** Set by the guard of a batch: a condition that does not hold makes it 0, the check fails and the whole batch rolls back. */
+    fence: integer("fence").notNull().default(1),
+  },
+  (table) => [
+    index("uploads_by_workspace").on(table.workspaceId, table.id),
+    index("uploads_by_status").on(table.workspaceId, table.status),
+    index("uploads_by_sweep").on(table.sweepAt, table.workspaceId),
+    check("uploads_fence_holds", sql`fence = 1`),
+  ],
+);
+
+export type UploadRow = typeof uploads.$inferSelect;
+
+/** What the client reported as uploaded. The storage binding cannot list parts, so this ledger answers a resume. */
+export const uploadParts = sqliteTable(
+  "upload_parts",
+  {
+    uploadId: text("upload_id").notNull(),
+    partNumber: integer("part_number").notNull(),
+    workspaceId: text("workspace_id").notNull(),
+    etag: text("etag").notNull(),
+    sizeBytes: integer("size_bytes").notNull(),
+    recordedAt: integer("recorded_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.uploadId, table.partNumber] })],
+);
+
+export type UploadPartRow = typeof uploadParts.$inferSelect;
+
+/** A verified file. A deleted one keeps its row and its bytes for 30 days and counts for nothing. */
+export const files = sqliteTable(
+  "files",
+  {
+    id: text("id").primaryKey(),
+    workspaceId: text("workspace_id").notNull(),
+    userId: text("user_id"),
+    name: text("name").notNull(),
+    contentType: text("content_type").notNull(),
+    kind: text("kind").$type<FileKind>().notNull(),
+    sizeBytes: integer("size_bytes").notNull(),
+    /** Lower-case hex of the bytes in storage, computed by the server. */
+    sha256: text("sha256").notNull(),
+    origin: text("origin").$type<FileOrigin>().notNull(),
+    r2Key: text("r2_key").notNull(),
+    createdAt: integer("created_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+    deletedAt: integer("deleted_at"),
+    /** When the bytes were removed from storage. */
+    purgedAt: integer("purged_at"),
+  },
+  (table) => [
+    index("files_by_workspace").on(table.workspaceId, table.id),
+    index("files_by_change").on(table.updatedAt, table.workspaceId),
+    index("files_by_deletion").on(table.deletedAt),
+    uniqueIndex("files_by_key").on(table.r2Key),
+  ],
+);
+
+export type FileRow = typeof files.$inferSelect;

@@ -1,0 +1,21 @@
+/** Health and status. */
+import { defineFeature } from "#core/feature";
+import { crons, defineSchedule } from "#core/schedule";
+import { routes } from "./routes.ts";
+import { recordTick } from "./store.ts";
+
+const tick = (every: keyof typeof crons) =>
+  defineSchedule({
+    name: `monitoring.tick-${every}`,
+    every,
+    run: async (ctx) => {
+      await ctx.db.batch([recordTick(ctx, every)]);
+    },
+  });
+
+export default defineFeature({
+  name: "monitoring",
+  summary: "Health and status.",
+  endpoints: routes,
+  schedules: [tick("minute"), tick("hour"), tick("day")],
+});

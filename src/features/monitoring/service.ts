@@ -1,0 +1,57 @@
+/** Whether the parts that the product stands on answer. Says nothing that only an operator should know. */
+import type { Ctx } from "#core/context";
+import { oldestDue } from "#core/job-store";
+import { countStaleKeys } from "#features/secrets/service";
+import type { Part } from "./shapes.ts";
+import { ping, readTicks } from "./store.ts";
+
+let startedAt: number | null = null;
+
+export async function health(ctx: Ctx) {
+  startedAt ??= ctx.now();
+  const answered = await ping(ctx).then(() => true, () => false);
+  return {
+    status: answered ? ("healthy" as const) : ("degraded" as const),
+    timestamp: new Date(ctx.now()).toISOString(),
+    uptime: Math.floor((ctx.now() - startedAt) / 1_000),
+    environment: ctx.settings.environment,
+    database: answered ? ("connected" as const) : ("unreachable" as const),
+  };
+}
+
+export async function status(ctx: Ctx) {
+  const [database, storage, queues, cron, encryption] = await Promise.all([
+    probe(() => ping(ctx)),
+    probe(() => ctx.files.head("status-probe")),
+    queueState(ctx),
+    cronState(ctx),
+    countStaleKeys(ctx),
+  ]);
+  const parts = { database, storage, queues, cron };
+  const worst = Object.values(parts).some((part) => part.status === "down") ? ("down" as const) : ("degraded" as const);
+  const good = Object.values(parts).every((part) => part.status === "ok");
+  return { status: good ? ("ok" as const) : worst, timestamp: new Date(ctx.now()).toISOString(), parts, encryption };
+}
+
+async function probe(ask: () => Promise<unknown>): Promise<Part> {
+  return ask().then(
+    () => ({ status: "ok" as const, detail: "Answers." }),
+    () => ({ status: "down" as const, detail: "Does not answer." }),
+  );
+}
+
+const lateMs = 5 * 60_000;
+
+/** Work that is due and not started for five minutes means that messages do not arrive. */
+async function queueState(ctx: Ctx): Promise<Part> {
+  const oldest = await oldestDue(ctx);
+  if (oldest === null || ctx.now() - oldest < lateMs) return { status: "ok", detail: "Work starts when it is due." };
+  return { status: "degraded", detail: `The oldest due job has waited ${Math.round((ctx.now() - oldest) / 1_000)} s.` };
+}
+
+async function cronState(ctx: Ctx): Promise<Part> {
+  const minute = (await readTicks(ctx)).find((tick) => tick.every === "minute");
+  if (!minute) return { status: "degraded", detail: "No tick yet." };
+  const age = ctx.now() - minute.at;
+  return age < lateMs ? { status: "ok", detail: "Ticks." } : { status: "degraded", detail: `The last tick was ${Math.round(age / 1_000)} s ago.` };
+}

@@ -1,0 +1,27 @@
+/** Who may act in which workspace, remembered by the isolate for at most ten seconds. */
+import type { Database } from "#core/context";
+import { BoundedMap } from "#lib/bounded-map";
+import { findMembership, type Membership } from "./store.ts";
+
+export { insertPersonalWorkspace } from "./store.ts";
+export type { Membership } from "./store.ts";
+
+interface Remembered {
+  membership: Membership | null;
+  readAt: number;
+}
+
+/** Values, never promises: a promise of one request may not be awaited by another in this runtime. */
+const remembered = new BoundedMap<string, Remembered>(5_000);
+
+/** The remembered answer, or undefined when it has to be read. */
+export function rememberedMembership(userId: string, workspaceId: string, nowMs: number, maxAgeMs: number): Membership | null | undefined {
+  const known = remembered.get(`${userId} ${workspaceId}`);
+  return known && nowMs - known.readAt < maxAgeMs ? known.membership : undefined;
+}
+
+export async function readMembership(db: Database, userId: string, workspaceId: string, nowMs: number): Promise<Membership | null> {
+  const membership = await findMembership(db, userId, workspaceId);
+  remembered.set(`${userId} ${workspaceId}`, { membership, readAt: nowMs });
+  return membership;
+}

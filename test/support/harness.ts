@@ -1,0 +1,89 @@
+/** Drives the Worker as its clients do: requests go to its `fetch` in this very isolate, against real bindings. */
+import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { type AppCtx, makeContext } from "#app/context";
+import type { Bindings } from "#core/env";
+import worker from "../../src/index.ts";
+
+export const bindings = env as unknown as Bindings;
+
+export interface CallOptions {
+  /** A credential for the Authorization header. */
+  as?: string;
+  /** Sent as JSON unless it is a string, bytes, a stream or a form. */
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
+export interface Called {
+  status: number;
+  headers: Headers;
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers freely
+  body: any;
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
+function encodeBody(body: unknown): { body: BodyInit | null; type: string | null } {
+  if (body === undefined) return { body: null, type: null };
+  const raw = typeof body === "string" || body instanceof Uint8Array || body instanceof ReadableStream || body instanceof FormData;
+  if (raw) return { body: body as BodyInit, type: null };
+  return { body: JSON.stringify(body), type: "application/json" };
+}
+
+/** Calls the Worker and waits for what it does after the answer. */
+export async function call(method: string, path: string, options: CallOptions = {}): Promise<Called> {
+  const { body, type } = encodeBody(options.body);
+  const headers = new Headers(options.headers);
+  if (type && !headers.has("content-type")) headers.set("content-type", type);
+  if (options.as) headers.set("authorization", `Bearer ${options.as}`);
+  const execution = createExecutionContext();
+  const request = new Request(`http://127.0.0.1:8787${path}`, { method: method.toUpperCase(), headers, body });
+  const response = await worker.fetch(request as never, bindings, execution);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  await waitOnExecutionContext(execution);
+  const isJson = (response.headers.get("content-type") ?? "").includes("json");
+  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(new TextDecoder().decode(bytes)) : null, bytes };
+}
+
+export interface Person {
+  email: string;
+  password: string;
+  userId: string;
+  workspaceId: string;
+  token: string;
+  refreshToken: string;
+  call(method: string, path: string, options?: CallOptions): Promise<Called>;
+}
+
+let people = 0;
+
+/** A new person with a personal workspace, signed in. Nothing is reset between tests: each makes its own. */
+export async function signUp(): Promise<Person> {
+  people += 1;
+  const email = `person-${people}-${crypto.randomUUID()}@example.com`;
+  const password = `correct horse ${crypto.randomUUID()}`;
+  const registered = await call("POST", "/v1/auth/register", { body: { email, password, name: `Person ${people}` } });
+  if (registered.status !== 201) throw new Error(`register: ${registered.status} ${JSON.stringify(registered.body)}`);
+  const signedIn = await call("POST", "/v1/auth/login", { body: { email, password } });
+  if (signedIn.status !== 200) throw new Error(`login: ${signedIn.status} ${JSON.stringify(signedIn.body)}`);
+  const token = signedIn.body.access_token as string;
+  return {
+    email,
+    password,
+    userId: registered.body.user.id,
+    workspaceId: registered.body.workspace.id,
+    token,
+    refreshToken: signedIn.body.refresh_token,
+    call: (method, path, options = {}) => call(method, path, { as: token, ...options }),
+  };
+}
+
+/** A context as a queue message or a cron tick gets it. */
+export function systemContext(overrides: Partial<Bindings> = {}): AppCtx {
+  return makeContext({ ...bindings, ...overrides }, createExecutionContext());
+}
+
+/** Sets a superadmin's overrides of a workspace's limits straight in the table. */
+export async function overrideLimits(workspaceId: string, overrides: Record<string, number | null>): Promise<void> {
+  await bindings.DB.prepare("update workspaces set limit_overrides = ? where id = ?").bind(JSON.stringify(overrides), workspaceId).run();
+}

@@ -1,0 +1,31 @@
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
+import { defineConfig } from "vitest/config";
+import { testSecrets } from "./test/support/secrets.ts";
+
+/** Two projects: `workers` runs in workerd with the real bindings of wrangler.toml, `repo` reads files in plain Node. */
+export default defineConfig(async () => ({
+  test: {
+    projects: [
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: {
+              bindings: { ...testSecrets(), CHECK_RESPONSES: "on", TEST_MIGRATIONS: await readD1Migrations("migrations") },
+            },
+          }),
+        ],
+        test: {
+          name: "workers",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/repo/**", "test/bench/**", "test/bars/**", "test/browser/**"],
+          setupFiles: ["test/support/migrate.ts"],
+          isolate: false,
+          fileParallelism: false,
+          testTimeout: 20_000,
+        },
+      },
+      { test: { name: "repo", include: ["test/repo/**/*.test.ts"], environment: "node" } },
+    ],
+  },
+}));
