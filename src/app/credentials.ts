@@ -8,7 +8,7 @@ import { personalWorkspaceId } from "#core/ids";
 import { requestLimit } from "#core/limits";
 import type { LimitOverrides, PlanName } from "#core/plans";
 import { Problem } from "#core/problem";
-import { checkSession } from "#durable/session-store/client";
+import { checkOpaqueSession, checkSession } from "#durable/session-store/client";
 import { parseSessionToken } from "#durable/session-store/token";
 import { knownAccessToken, verifyAccessToken } from "#features/accounts/access-token";
 import { checkKey, knownKey, type KnownKey } from "#features/api-keys/check";
@@ -92,7 +92,9 @@ async function bySession(ctx: Ctx, request: Request, { text, fresh }: Presented)
   const wanted = selectedWorkspace(request) ?? personalWorkspaceId(subject.userId);
   const remembered = rememberedMembership(subject.userId, wanted, nowMs, maxAgeMs);
   const [session, membership] = await Promise.all([
-    checkSession(ctx.objects.SESSION_STORE, subject, { nowMs, maxAgeMs, waitUntil: ctx.later }),
+    opaque
+      ? checkOpaqueSession(ctx.objects.SESSION_STORE, opaque, { nowMs, maxAgeMs, waitUntil: ctx.later })
+      : checkSession(ctx.objects.SESSION_STORE, subject, { nowMs, maxAgeMs, waitUntil: ctx.later }),
     remembered !== undefined ? remembered : membershipOf(ctx, subject.userId, wanted),
   ]);
   if (!session.active) throw session.reason === "expired" ? expired() : invalid();
@@ -110,7 +112,7 @@ async function membershipOf(ctx: Ctx, userId: string, workspaceId: string): Prom
   return workspaceIdPattern.test(workspaceId) ? readMembership(ctx.db, userId, workspaceId, ctx.now()) : null;
 }
 
-async function readAccessToken(ctx: Ctx, text: string): Promise<{ userId: string; sessionId: string; secret?: string }> {
+async function readAccessToken(ctx: Ctx, text: string): Promise<{ userId: string; sessionId: string }> {
   const known = knownAccessToken(text, ctx.now());
   if (known) return known;
   const claims = await verifyAccessToken(ctx.settings, text, ctx.now());

@@ -8,7 +8,7 @@ export const projectRoot = fileURLToPath(new URL("../..", import.meta.url));
 const wranglerPath = fileURLToPath(new URL("../../node_modules/wrangler/bin/wrangler.js", import.meta.url));
 
 /** Wrangler would send its own loopback calls through a proxy, and would read another set of secrets for a named environment. */
-const withheld = ["http_proxy", "https_proxy", "all_proxy", "cloudflare_env", "cloudflare_api_token", "cloudflare_account_id", "node_options"];
+const withheld = ["http_proxy", "https_proxy", "all_proxy", "cloudflare_env", "cloudflare_api_token", "cloudflare_account_id"];
 
 export interface WranglerOptions {
   /** A file descriptor that takes both streams, or "inherit". */

@@ -20,9 +20,10 @@ const combiningMarks = /\p{M}+/gu;
 /** A file name without path, at most 255 UTF-8 bytes, in NFC; the extension survives the cut. Nothing left gives `file`. */
 export function cleanFileName(raw: string): string {
   const base = raw.slice(-maxRawLength).toWellFormed().split(/[/\\]/).findLast((part) => part.trim() !== "") ?? "";
-  const name = trimName(base.replace(unwanted, "").normalize("NFC"));
+  const name = cutName(trimName(base.replace(unwanted, "").normalize("NFC")));
   if (name === "") return "file";
-  return cutName(deviceName.test(name) ? `_${name}` : name);
+  // Asked after the cut, which may have brought a device name about; the mark may need another cut.
+  return deviceName.test(name) ? cutName(`_${name}`) : name;
 }
 
 /** The name's part of an object key: `[a-z0-9.-]`, at most 80 characters. Nothing left gives `file`. */

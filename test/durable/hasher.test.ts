@@ -26,18 +26,32 @@ describe("verifying", () => {
     ["argon2id with other parameters", { password, phc: vectors.fourLanes }, true],
     ["scrypt", { password, phc: vectors.scrypt }, true],
   ])("matches %s and no other password", async (_name, attempt, needsUpgrade) => {
-    expect(await verifyPassword(hashers, attempt)).toEqual({ ok: true, matches: true, needsUpgrade });
+    expect(await verifyPassword(hashers, attempt)).toEqual({
+      ok: true,
+      matches: true,
+      needsUpgrade,
+    });
     const wrong = { ...attempt, password: `${attempt.password}x` };
-    expect(await verifyPassword(hashers, wrong)).toEqual({ ok: true, matches: false, needsUpgrade });
+    expect(await verifyPassword(hashers, wrong)).toEqual({
+      ok: true,
+      matches: false,
+      needsUpgrade,
+    });
   });
 
   it("hashes every byte of a password outside ASCII", async () => {
     const sameHalf = `${notAscii.slice(0, -2)}🗝`;
-    expect(await verifyPassword(hashers, { password: sameHalf, phc: vectors.notAscii })).toMatchObject({ matches: false });
+    expect(await verifyPassword(hashers, { password: sameHalf, phc: vectors.notAscii })).toMatchObject({
+      matches: false,
+    });
   });
 
   it("treats an unknown user's password like any other and never matches", async () => {
-    expect(await verifyAgainstNothing(hashers, password)).toEqual({ ok: true, matches: false, needsUpgrade: false });
+    expect(await verifyAgainstNothing(hashers, password)).toEqual({
+      ok: true,
+      matches: false,
+      needsUpgrade: false,
+    });
   });
 
   it.each([
@@ -45,7 +59,10 @@ describe("verifying", () => {
     ["many passes", `$argon2id$v=19$m=19456,t=9,p=1$${salt}$gy5SuVm5Z7Vw7keB9se9p87QGcomaseB/S2U1OhTsM0`],
     ["scrypt of 128 MiB", `$scrypt$ln=17,r=8,p=1$${salt}$yMHgG/FDESRF0j5gjhGLotSMPdnfefUcNNFPyNoQtJE`],
   ])("refuses a hash of %s without computing it", async (_name, phc) => {
-    expect(await verifyPassword(hashers, { password, phc })).toEqual({ ok: false, reason: "too-costly" });
+    expect(await verifyPassword(hashers, { password, phc })).toEqual({
+      ok: false,
+      reason: "too-costly",
+    });
   });
 
   it.each([
@@ -58,7 +75,10 @@ describe("verifying", () => {
     `$argon2id$v=19$m=8,t=2,p=1$${salt}$gy5SuVm5Z7Vw7keB9se9p87QGcomaseB/S2U1OhTsM0`,
     `${vectors.current}${"A".repeat(600)}`,
   ])("does not know %j", async (phc) => {
-    expect(await verifyPassword(hashers, { password, phc })).toEqual({ ok: false, reason: "unsupported" });
+    expect(await verifyPassword(hashers, { password, phc })).toEqual({
+      ok: false,
+      reason: "unsupported",
+    });
   });
 });
 
@@ -69,7 +89,11 @@ describe("hashing", () => {
     expect(phcs[0]).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
     expect(phcs[0]).not.toBe(phcs[1]);
     for (const phc of phcs) {
-      expect(await verifyPassword(hashers, { password, phc })).toEqual({ ok: true, matches: true, needsUpgrade: false });
+      expect(await verifyPassword(hashers, { password, phc })).toEqual({
+        ok: true,
+        matches: true,
+        needsUpgrade: false,
+      });
     }
   });
 
@@ -82,7 +106,9 @@ describe("hashing", () => {
     const names: string[] = [];
     const spy = new Proxy(hashers, {
       get: (target, property) =>
-        property === "getByName" ? (name: string) => (names.push(name), target.getByName(name)) : Reflect.get(target, property),
+        property === "getByName"
+          ? (name: string) => (names.push(name), target.getByName(name))
+          : Reflect.get(target, property),
     });
     for (const random of [0, 0.49, 0.5, 0.999]) await hashPassword(spy, password, { hashers: 2, random });
     expect(names).toEqual(["hasher-0", "hasher-0", "hasher-1", "hasher-1"]);
@@ -120,8 +146,18 @@ describe("the queue", () => {
 
 describe("PHC strings", () => {
   it("reads both algorithms and bounds their cost", () => {
-    expect(parsePhc(vectors.current)).toMatchObject({ algorithm: "argon2id", memoryKib: 19_456, passes: 2, lanes: 1 });
-    expect(parsePhc(vectors.scrypt)).toMatchObject({ algorithm: "scrypt", cost: 16_384, blockSize: 8, parallelism: 5 });
+    expect(parsePhc(vectors.current)).toMatchObject({
+      algorithm: "argon2id",
+      memoryKib: 19_456,
+      passes: 2,
+      lanes: 1,
+    });
+    expect(parsePhc(vectors.scrypt)).toMatchObject({
+      algorithm: "scrypt",
+      cost: 16_384,
+      blockSize: 8,
+      parallelism: 5,
+    });
     for (const phc of Object.values(vectors)) {
       const parsed = parsePhc(phc);
       expect(parsed && isTooCostly(parsed)).toBe(false);

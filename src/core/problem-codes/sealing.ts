@@ -29,4 +29,6 @@ export const sealingProblems = {
   "encryption-key-invalid": { status: 422, title: "The key is invalid", suggestion: "A master key is 64 hexadecimal characters with at least 16 different bytes." },
   "encryption-key-exists": { status: 409, title: "This key is imported already", suggestion: "Use the key that exists." },
   "encryption-key-not-rotatable": { status: 409, title: "The key cannot be rotated", suggestion: "Only an active user key can be rotated." },
+  "encryption-key-limit-reached": { status: 409, title: "Too many imported keys", suggestion: "Deactivate imports that are not used: at most 50 a workspace." },
+  "encryption-key-damaged": { status: 409, title: "A stored key is damaged", suggestion: "Restore the database from a backup: the stored key fails authentication." },
 } as const satisfies Record<string, ProblemKind>;

@@ -23,7 +23,13 @@ export interface ScryptHash {
 export type PasswordHash = Argon2idHash | ScryptHash;
 
 /** OWASP's second argon2id profile (Password Storage Cheat Sheet): 19 MiB, two passes, one lane. */
-export const currentProfile = { memoryKib: 19_456, passes: 2, lanes: 1, saltBytes: 16, hashBytes: 32 } as const;
+export const currentProfile = {
+  memoryKib: 19_456,
+  passes: 2,
+  lanes: 1,
+  saltBytes: 16,
+  hashBytes: 32,
+} as const;
 
 /** An isolate has 128 MB for everything, so one hash may not take more than this. */
 const maxMemoryKib = 20 * 1024;
@@ -33,8 +39,7 @@ const maxTextLength = 512;
 
 const argon2idPattern =
   /^\$argon2id\$(?:v=(16|19)\$)?m=([1-9]\d{0,9}),t=([1-9]\d{0,9}),p=([1-9]\d{0,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
-const scryptPattern =
-  /^\$scrypt\$ln=([1-9]\d?),r=([1-9]\d{0,3}),p=([1-9]\d{0,3})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
+const scryptPattern = /^\$scrypt\$ln=([1-9]\d?),r=([1-9]\d{0,3}),p=([1-9]\d{0,3})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
 
 /** null: not a PHC string of argon2id or scrypt, or one with a salt or hash of a senseless length. */
 export function parsePhc(text: string): PasswordHash | null {

@@ -18,7 +18,11 @@ export async function reserve(
 }
 
 /** Makes a holding permanent, with the amount that it came to. `over-quota` changes nothing: release it then. */
-export async function settle(ledgers: Ledgers, request: Of<HoldRequest>, options: Placement = {}): Promise<HoldOutcome> {
+export async function settle(
+  ledgers: Ledgers,
+  request: Of<HoldRequest>,
+  options: Placement = {},
+): Promise<HoldOutcome> {
   const { workspaceId, ...rest } = request;
   return await objectNamed(ledgers, workspaceId, options).settle(rest);
 }

@@ -31,7 +31,12 @@ export interface ReconcileRequest extends At, store.IdRange {
 }
 
 /** `hasMore`: so much was stale that the same page should be sent once more. */
-export type Reconciled = { added: number; corrected: number; dropped: number; hasMore: boolean } & Totals;
+export type Reconciled = {
+  added: number;
+  corrected: number;
+  dropped: number;
+  hasMore: boolean;
+} & Totals;
 
 const maxIdLength = 200;
 const maxPage = 1_000;
@@ -58,7 +63,13 @@ export class Ledger extends DurableObject {
     const { meter, id, amount, limit, expiresAtMs } = request;
     const known = this.#begin(request);
     if (known?.state === "settled") return this.#accepted(meter, limit);
-    const outcome = this.#apply(request, known, { id, state: "reserved", amount, expiresAtMs, settledAtMs: null });
+    const outcome = this.#apply(request, known, {
+      id,
+      state: "reserved",
+      amount,
+      expiresAtMs,
+      settledAtMs: null,
+    });
     if (outcome.ok) await this.#expireAt(expiresAtMs);
     return outcome;
   }
@@ -71,7 +82,13 @@ export class Ledger extends DurableObject {
     const { id, amount } = request;
     const known = this.#begin(request);
     const settledAtMs = known?.settledAtMs ?? request.nowMs ?? Date.now();
-    return this.#apply(request, known, { id, state: "settled", amount, expiresAtMs: null, settledAtMs });
+    return this.#apply(request, known, {
+      id,
+      state: "settled",
+      amount,
+      expiresAtMs: null,
+      settledAtMs,
+    });
   }
 
   /**
@@ -133,7 +150,11 @@ export class Ledger extends DurableObject {
     });
     // After so many changes the sum is taken anew: this is also what heals totals that drifted.
     this.#totals.delete(meter);
-    return { ...counts, hasMore: settled.length === limit && stale.length > 0, ...this.#totalsOf(meter) };
+    return {
+      ...counts,
+      hasMore: settled.length === limit && stale.length > 0,
+      ...this.#totalsOf(meter),
+    };
   }
 
   /** Reservations also expire with the next call, so an alarm that is late or lost only delays the write. */
@@ -170,7 +191,12 @@ export class Ledger extends DurableObject {
     const known = store.findHolding(this.#sql, meter, listed.id);
     if (known?.state === "settled" && known.amount === listed.amount) return null;
     const settledAtMs = known?.settledAtMs ?? nowMs;
-    store.putHolding(this.#sql, meter, { ...listed, state: "settled", expiresAtMs: null, settledAtMs });
+    store.putHolding(this.#sql, meter, {
+      ...listed,
+      state: "settled",
+      expiresAtMs: null,
+      settledAtMs,
+    });
     return known ? "corrected" : "added";
   }
 

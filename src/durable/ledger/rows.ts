@@ -57,9 +57,8 @@ export function deleteHolding(sql: SqlStorage, meter: MeterName, id: string): vo
 /** null: no reservation is open. */
 export function firstExpiryMs(sql: SqlStorage): number | null {
   return (
-    sql
-      .exec<{ atMs: number | null }>("SELECT MIN(expires_at) AS atMs FROM holdings WHERE expires_at IS NOT NULL")
-      .one().atMs ?? null
+    sql.exec<{ atMs: number | null }>("SELECT MIN(expires_at) AS atMs FROM holdings WHERE expires_at IS NOT NULL").one()
+      .atMs ?? null
   );
 }
 

@@ -67,7 +67,8 @@ export async function takeTokens(
   const { nowMs, state = isolateState } = options;
   const charges = request.limits.map((limit) => chargeOf(request.principal, limit, request.cost));
   const refused = charges.filter((charge) => look(state, charge, nowMs) === "refused");
-  if (refused.length > 0) return strictestOf(refused.map((charge) => takenLocally(state, charge, { allowed: false, nowMs })));
+  if (refused.length > 0)
+    return strictestOf(refused.map((charge) => takenLocally(state, charge, { allowed: false, nowMs })));
   // What is held is taken before the call, because other requests take from it while this one waits.
   const held = charges.filter((charge) => look(state, charge, nowMs) === "ready");
   const missing = charges.filter((charge) => !held.includes(charge));
@@ -85,7 +86,11 @@ export async function takeTokens(
   const answered = missing.map((charge, index) => {
     const grant = grants[index];
     if (!grant) throw new Error("the limiter left a limit unanswered");
-    return { charge, windowStartMs: grant.windowStartMs, result: settle(state, charge, { grant, askedAtMs: nowMs }) };
+    return {
+      charge,
+      windowStartMs: grant.windowStartMs,
+      result: settle(state, charge, { grant, askedAtMs: nowMs }),
+    };
   });
   if (answered.some(({ result }) => !result.allowed)) {
     giveBack();

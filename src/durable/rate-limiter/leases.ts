@@ -128,7 +128,14 @@ export function settle(state: LimiterState, charge: Charge, answer: { grant: Lea
 /** The answer for a charge that `look` decided without a call. */
 export function takenLocally(state: LimiterState, charge: Charge, at: { allowed: boolean; nowMs: number }): Taken {
   const lease = state.leases.get(keyOf(charge));
-  if (!lease) return { allowed: at.allowed, limit: charge.limit, remaining: 0, resetInSeconds: 0, retryAfterSeconds: 0 };
+  if (!lease)
+    return {
+      allowed: at.allowed,
+      limit: charge.limit,
+      remaining: 0,
+      resetInSeconds: 0,
+      retryAfterSeconds: 0,
+    };
   return describe(lease, charge, at);
 }
 

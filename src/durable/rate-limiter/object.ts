@@ -49,9 +49,15 @@ export class RateLimiter extends DurableObject {
     const { sql } = ctx.storage;
     this.#hasTable = sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'windows'").toArray().length > 0;
     if (!this.#hasTable) return;
-    const rows = sql.exec<{ name: string } & Record<"start_ms" | "window_ms" | "used", number>>("SELECT * FROM windows");
+    const rows = sql.exec<{ name: string } & Record<"start_ms" | "window_ms" | "used", number>>(
+      "SELECT * FROM windows",
+    );
     for (const row of rows) {
-      this.#windows.set(row.name, { startMs: row.start_ms, windowMs: row.window_ms, used: row.used });
+      this.#windows.set(row.name, {
+        startMs: row.start_ms,
+        windowMs: row.window_ms,
+        used: row.used,
+      });
     }
   }
 
@@ -80,7 +86,13 @@ export class RateLimiter extends DurableObject {
       const window = this.#windows.get(name);
       if (!window) continue;
       const { startMs, windowMs, used } = window;
-      sql.exec("INSERT OR REPLACE INTO windows (name, start_ms, window_ms, used) VALUES (?, ?, ?, ?)", name, startMs, windowMs, used);
+      sql.exec(
+        "INSERT OR REPLACE INTO windows (name, start_ms, window_ms, used) VALUES (?, ?, ?, ?)",
+        name,
+        startMs,
+        windowMs,
+        used,
+      );
       lastEndMs = Math.max(lastEndMs, startMs + windowMs);
     }
     this.#unsaved.clear();
@@ -110,7 +122,12 @@ export class RateLimiter extends DurableObject {
     const window = windowAt(this.#windows.get(limit.name), limit, nowMs);
     const returned = lease.windowStartMs === window.startMs ? Math.min(unused, window.used) : 0;
     window.used -= returned;
-    const granted = grantSize({ quota: limit.quota, remaining: limit.quota - window.used, want, exact });
+    const granted = grantSize({
+      quota: limit.quota,
+      remaining: limit.quota - window.used,
+      want,
+      exact,
+    });
     window.used += granted;
     this.#windows.set(limit.name, window);
     if (granted > 0 || returned > 0) this.#unsaved.add(limit.name);

@@ -66,7 +66,12 @@ export function remember(
   if (generation !== cache.generation || (!check.active && check.reason === "unknown")) return;
   const key = keyOf(name);
   cache.entries.delete(key);
-  cache.entries.set(key, { check, secretHash: secretHashOf(name), checkedAtMs: askedAtMs, renewalStartedAtMs: null });
+  cache.entries.set(key, {
+    check,
+    secretHash: secretHashOf(name),
+    checkedAtMs: askedAtMs,
+    renewalStartedAtMs: null,
+  });
   if (cache.entries.size <= maxEntries) return;
   const oldest = cache.entries.keys().next();
   if (!oldest.done) cache.entries.delete(oldest.value);

@@ -1,6 +1,14 @@
 /** How the rest of the Worker opens, checks, renews and ends sessions, and counts failed sign-ins. Callers never see object names. */
 import { objectNamed, type Placement } from "../stub.ts";
-import { createSessionCache, forget, maxCacheAgeMs, recall, remember, type SessionCache, type SessionName } from "./cache.ts";
+import {
+  createSessionCache,
+  forget,
+  maxCacheAgeMs,
+  recall,
+  remember,
+  type SessionCache,
+  type SessionName,
+} from "./cache.ts";
 import type { SessionStore } from "./object.ts";
 import type { InactiveReason, SessionEndReason } from "./rules.ts";
 import type { LockoutState, OpenRequest, SessionCheck, SessionSummary } from "./shapes.ts";
@@ -156,7 +164,9 @@ export async function countConversion(
   request: { userId: string; sessionId: string },
   options: Placement = {},
 ): Promise<void> {
-  await objectNamed(sessions, request.userId, options).countConversion({ sessionId: request.sessionId });
+  await objectNamed(sessions, request.userId, options).countConversion({
+    sessionId: request.sessionId,
+  });
 }
 
 /** The encrypted key given at `openSession`; null when there is none or the session is over. */
@@ -175,7 +185,9 @@ export async function knowsDevice(
   request: { userId: string; deviceId: string },
   options: Placement = {},
 ): Promise<boolean> {
-  return await objectNamed(sessions, request.userId, options).knowsDevice({ deviceId: request.deviceId });
+  return await objectNamed(sessions, request.userId, options).knowsDevice({
+    deviceId: request.deviceId,
+  });
 }
 
 /** `addressHash`: a keyed hash of the normalised e-mail address, whether or not anyone has it, so that both act alike. */

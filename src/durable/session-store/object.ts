@@ -2,7 +2,6 @@
  * One user's sessions, or (under a `lock:` name) the sign-in failures of one address. Everything here survives eviction. An object
  * that is only asked about, as with a forged token, writes nothing and so leaves nothing behind.
  */
-import { createHash, createHmac, randomBytes } from "node:crypto";
 import { DurableObject } from "cloudflare:workers";
 import * as lockouts from "./lockout-rows.ts";
 import { currentLockout, noLockout, withFailure, withoutNewestFailure, type Lockout } from "./lockout-rules.ts";
@@ -46,8 +45,8 @@ export class SessionStore extends DurableObject {
     const deadlines = firstDeadlines(lifetimes, nowMs);
     const tokenSecret = deadlines.tokenExpiresAtMs === null ? null : newSecret();
     const refreshSecret = deadlines.refreshExpiresAtMs === null ? null : newSecret();
+    this.#createSessionTables();
     const endedSessionIds = this.ctx.storage.transactionSync(() => {
-      this.#createSessionTables();
       store.insertSession(this.#sql, {
         id: request.sessionId,
         kind: request.kind,
@@ -67,7 +66,14 @@ export class SessionStore extends DurableObject {
     });
     await this.#sweepAt(deadlines.expiresAtMs);
     const { expiresAtMs, tokenExpiresAtMs, refreshExpiresAtMs } = deadlines;
-    return { expiresAtMs, tokenSecret, tokenExpiresAtMs, refreshSecret, refreshExpiresAtMs, endedSessionIds };
+    return {
+      expiresAtMs,
+      tokenSecret,
+      tokenExpiresAtMs,
+      refreshSecret,
+      refreshExpiresAtMs,
+      endedSessionIds,
+    };
   }
 
   /** For access tokens, whose signature the caller has verified. */
@@ -127,7 +133,9 @@ export class SessionStore extends DurableObject {
   }
 
   /** Ends every active session, except one if given, and names them. */
-  revokeAll(request: { exceptSessionId?: string; reason: SessionEndReason } & At): { sessionIds: string[] } {
+  revokeAll(request: { exceptSessionId?: string; reason: SessionEndReason } & At): {
+    sessionIds: string[];
+  } {
     const nowMs = request.nowMs ?? Date.now();
     const ending = this.#active(nowMs).filter((session) => session.id !== request.exceptSessionId);
     this.ctx.storage.transactionSync(() => {
@@ -266,10 +274,11 @@ export class SessionStore extends DurableObject {
     const { secret, hash, nowMs } = token;
     const { absoluteExpiresAtMs } = session;
     const deadlines = renewedDeadlines(session, { nowMs, absoluteExpiresAtMs });
+    const successors = this.#successors(session, secret);
     this.ctx.storage.transactionSync(() => {
       store.retireRefreshToken(this.#sql, hash, { sessionId: session.id, nowMs });
       store.retireSessionTokens(this.#sql, session.id, nowMs + graceMs);
-      this.#insertTokens(session.id, { ...this.#successors(session, secret), deadlines });
+      this.#insertTokens(session.id, { ...successors, deadlines });
       store.touchSession(this.#sql, session.id, { nowMs, expiresAtMs: deadlines.expiresAtMs });
     });
     return { ...this.#sameSuccessor(session, secret), rotated: true };
@@ -288,24 +297,9 @@ export class SessionStore extends DurableObject {
     };
   }
 
-  /**
-   * The tokens that follow a refresh token: a keyed hash of the token itself. So the same ones come out of each parallel refresh
-   * without being stored. They need both the presented token, which is stored only as a hash, and this object's key: neither a
-   * reader of the storage nor the thief of an old token can compute them.
-   */
   #successors(session: store.SessionRow, secret: string): { tokenSecret: string | null; refreshSecret: string } {
-    const key = this.#successorSecret();
-    const derive = (kind: store.TokenKind) =>
-      createHmac("sha256", key).update(`${kind}\n${session.id}\n${secret}`).digest("base64url");
-    return { tokenSecret: session.ttlSeconds === null ? null : derive("session"), refreshSecret: derive("refresh") };
-  }
-
-  #successorSecret(): Uint8Array {
-    this.#successorKey ??= store.readSecret(this.#sql, "successor");
-    if (this.#successorKey) return this.#successorKey;
-    this.#successorKey = new Uint8Array(randomBytes(32));
-    store.writeSecret(this.#sql, "successor", this.#successorKey);
-    return this.#successorKey;
+    this.#successorKey ??= successorKey(this.#sql);
+    return successorsOf(secret, session, this.#successorKey);
   }
 
   #lockout(nowMs: number): Lockout {
@@ -345,7 +339,11 @@ function lifetimesOf(request: OpenRequest): Lifetimes {
     throw new RangeError("an access-refresh session needs refreshTtlSeconds only");
   }
   if ((request.sealedApiKey?.length ?? 0) > maxSealedLength) throw new RangeError("the sealed key is too long");
-  return { ttlSeconds, refreshTtlSeconds, absoluteTtlSeconds: request.absoluteTtlSeconds ?? absoluteTtlSeconds };
+  return {
+    ttlSeconds,
+    refreshTtlSeconds,
+    absoluteTtlSeconds: request.absoluteTtlSeconds ?? absoluteTtlSeconds,
+  };
 }
 
 function activeCheck(session: store.SessionRow, expiresAtMs: number): SessionCheck {
@@ -355,13 +353,4 @@ function activeCheck(session: store.SessionRow, expiresAtMs: number): SessionChe
 
 function stateOf(lockout: Lockout): LockoutState {
   return { failures: lockout.failuresAtMs.length, lockedUntilMs: lockout.lockedUntilMs };
-}
-
-function newSecret(): string {
-  return randomBytes(32).toString("base64url");
-}
-
-/** Plain SHA-256 is enough: the input has 256 random bits, and looking a hash up reveals nothing about its preimage. */
-function hashOf(secret: string): string {
-  return createHash("sha256").update(secret).digest("base64url");
 }

@@ -115,7 +115,12 @@ export function surplusSessionIds(sql: SqlStorage, nowMs: number): string[] {
 }
 
 export function touchSession(sql: SqlStorage, sessionId: string, times: { nowMs: number; expiresAtMs: number }): void {
-  sql.exec("UPDATE sessions SET last_seen_at = ?, expires_at = ? WHERE id = ?", times.nowMs, times.expiresAtMs, sessionId);
+  sql.exec(
+    "UPDATE sessions SET last_seen_at = ?, expires_at = ? WHERE id = ?",
+    times.nowMs,
+    times.expiresAtMs,
+    sessionId,
+  );
 }
 
 export function addConversion(sql: SqlStorage, sessionId: string): void {
@@ -191,11 +196,7 @@ export function extendToken(sql: SqlStorage, hash: string, expiresAtMs: number):
 }
 
 /** Marks the refresh token as exchanged and forgets the oldest exchanged ones beyond the bound. */
-export function retireRefreshToken(
-  sql: SqlStorage,
-  hash: string,
-  at: { sessionId: string; nowMs: number },
-): void {
+export function retireRefreshToken(sql: SqlStorage, hash: string, at: { sessionId: string; nowMs: number }): void {
   sql.exec("UPDATE tokens SET retired_at = ? WHERE hash = ?", at.nowMs, hash);
   sql.exec(
     `DELETE FROM tokens WHERE hash IN (SELECT hash FROM tokens WHERE session_id = ? AND kind = 'refresh'

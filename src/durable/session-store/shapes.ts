@@ -34,7 +34,13 @@ export interface Opened {
 }
 
 export type SessionCheck =
-  | { active: true; kind: SessionKind; createdAtMs: number; lastSeenAtMs: number; expiresAtMs: number }
+  | {
+      active: true;
+      kind: SessionKind;
+      createdAtMs: number;
+      lastSeenAtMs: number;
+      expiresAtMs: number;
+    }
   | { active: false; reason: InactiveReason };
 
 export type Refreshed =

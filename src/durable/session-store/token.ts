@@ -18,8 +18,7 @@ const userIdPattern = /^usr_[0-9a-hjkmnp-tv-z]{26}$/;
 const sessionIdPattern = /^ses_[0-9a-hjkmnp-tv-z]{26}$/;
 const tokenLength = 4 + 26 + 26 + 43;
 // The last character carries four bits of the secret, so only every fourth letter can stand there.
-const tokenPattern =
-  /^ov([sr])_([0-9a-hjkmnp-tv-z]{26})([0-9a-hjkmnp-tv-z]{26})([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])$/;
+const tokenPattern = /^ov([sr])_([0-9a-hjkmnp-tv-z]{26})([0-9a-hjkmnp-tv-z]{26})([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])$/;
 
 /** Throws `TypeError` for ids of another form, which would make a token that cannot be read back. */
 export function formatSessionToken(token: SessionToken): string {

@@ -7,7 +7,7 @@ import type { Ctx, WorkspaceCtx } from "#core/context";
 import { personalWorkspaceId } from "#core/ids";
 import { Problem } from "#core/problem";
 import { hashPassword, verifyAgainstNothing, verifyPassword } from "#durable/hasher/client";
-import { beginSignIn, checkSession, openSession, refreshSession, revokeSession, signInAbandoned, signInSucceeded } from "#durable/session-store/client";
+import { beginSignIn, checkOpaqueSession, openSession, refreshSession, revokeSession, signInAbandoned, signInSucceeded } from "#durable/session-store/client";
 import { parseSessionToken } from "#durable/session-store/token";
 import { readMembership } from "#features/workspaces/service";
 import { accessTokenSeconds, issueAccessToken } from "./access-token.ts";
@@ -110,7 +110,7 @@ export async function refresh(ctx: Ctx, given: { refreshToken: string | undefine
 async function extendOpaque(ctx: Ctx, credential: string | null): Promise<TokenShape> {
   const token = credential === null ? null : parseSessionToken(credential);
   if (credential === null || token?.kind !== "session") throw new Problem("refresh-token-invalid", { detail: "Send refresh_token, or an opaque session token in the Authorization header." });
-  const check = await checkSession(ctx.objects.SESSION_STORE, token, { nowMs: ctx.now(), maxAgeMs: 0 });
+  const check = await checkOpaqueSession(ctx.objects.SESSION_STORE, token, { nowMs: ctx.now(), maxAgeMs: 0 });
   if (!check.active) throw new Problem("refresh-token-invalid");
   return { token: credential, expires_at: new Date(check.expiresAtMs).toISOString() };
 }

@@ -80,12 +80,15 @@ export const files = sqliteTable(
     deletedAt: integer("deleted_at"),
     /** When the bytes were removed from storage. */
     purgedAt: integer("purged_at"),
+    /** As in `uploads`. */
+    fence: integer("fence").notNull().default(1),
   },
   (table) => [
     index("files_by_workspace").on(table.workspaceId, table.id),
     index("files_by_change").on(table.updatedAt, table.workspaceId),
-    index("files_by_deletion").on(table.deletedAt),
+    index("files_to_purge").on(table.deletedAt).where(sql`deleted_at is not null and purged_at is null`),
     uniqueIndex("files_by_key").on(table.r2Key),
+    check("files_fence_holds", sql`fence = 1`),
   ],
 );
 

@@ -4,17 +4,13 @@
  * over. It does not apply gamma or colour profiles: the stored bytes are the message.
  */
 import { crc32, inflateSync } from "node:zlib";
+import { CHUNK_FRAME_BYTES, IDAT, IEND, type PngSize, checkChunkOrder, readPngSize } from "#lib/png/chunks";
 import { PngError } from "#lib/png/error";
-import { type PngHeader, readPngSize } from "#lib/png/header";
 import { unfilterRow } from "#lib/png/unfilter";
 
 const FIRST_CHUNK_OFFSET = 8;
-/** Length, type and CRC around a chunk's data. */
-const CHUNK_FRAME_BYTES = 12;
-const IDAT = 0x4944_4154;
-const IEND = 0x4945_4e44;
 
-/** The pixels, row by row, three bytes each. `rgb` owns its buffer and may be overwritten or released by the caller. */
+/** The pixels, row by row, three bytes each. `rgb` owns its memory: the caller may overwrite or release it. */
 export interface PngPixels {
   readonly width: number;
   readonly height: number;
@@ -23,41 +19,89 @@ export interface PngPixels {
 
 /** Decodes `png`. Throws PngError; `too-large` (more than `rgbBytesMax` bytes of RGB) is found before inflating. */
 export function decodePng(png: Uint8Array, options: { rgbBytesMax: number }): PngPixels {
-  const header = readPngSize(png, options);
-  const { width, height, channels } = header;
-  const raw = inflate(joinData(png), (width * channels + 1) * height);
-  const rgb = isPlain(raw, header) ? compactPlainRows(raw, header) : unfilterRows(raw, header);
-  return { width, height, rgb };
+  const size = readPngSize(png, options);
+  const rows = inflateRows(readData(png), (size.width * size.channels + 1) * size.height);
+  unfilterRows(rows, size);
+  return { width: size.width, height: size.height, rgb: packRows(rows, size) };
 }
 
-/** Walks the chunks, checks order and CRCs, and gives the zlib stream: a view of `png` when there is one IDAT. */
-function joinData(png: Uint8Array): Uint8Array {
+/** Walks the chunks, checks their order and CRCs, and gives the zlib stream: a view of `png` when there is one IDAT. */
+function readData(png: Uint8Array): Uint8Array {
   const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
-  const data: Uint8Array[] = [];
+  const parts: Uint8Array[] = [];
   let previousType = 0;
-  for (let offset = FIRST_CHUNK_OFFSET; ; ) {
+  let offset = FIRST_CHUNK_OFFSET;
+  while (previousType !== IEND) {
     if (offset + CHUNK_FRAME_BYTES > png.byteLength) throw new PngError("damaged", "truncated");
-    const sizeBytes = view.getUint32(offset);
     const type = view.getUint32(offset + 4);
-    const end = offset + CHUNK_FRAME_BYTES + sizeBytes;
+    const end = offset + CHUNK_FRAME_BYTES + view.getUint32(offset);
     if (end > png.byteLength) throw new PngError("damaged", "truncated chunk");
     if (crc32(png.subarray(offset + 4, end - 4)) !== view.getUint32(end - 4)) throw new PngError("damaged", "CRC");
-    checkOrder({ type, previousType, hasData: data.length > 0, isFirst: offset === FIRST_CHUNK_OFFSET });
-    if (type === IDAT) data.push(png.subarray(offset + 8, end - 4));
-    if (type === IEND) {
-      if (sizeBytes !== 0 || end !== png.byteLength) throw new PngError("damaged", "data after the end");
-      break;
-    }
+    checkChunkOrder({ type, previousType, hasData: parts.length > 0 });
+    if (type === IDAT) parts.push(png.subarray(offset + 8, end - 4));
     previousType = type;
     offset = end;
   }
-  const [only] = data;
-  if (data.length === 1 && only !== undefined) return only;
-  const joined = new Uint8Array(data.reduce((sum, part) => sum + part.byteLength, 0));
+  if (offset !== png.byteLength) throw new PngError("damaged", "data after the end");
+  return joinParts(parts);
+}
+
+function joinParts(parts: readonly Uint8Array[]): Uint8Array {
+  const [first] = parts;
+  if (parts.length === 1 && first !== undefined) return first;
+  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
   let position = 0;
-  for (const part of data) {
+  for (const part of parts) {
     joined.set(part, position);
     position += part.byteLength;
   }
   return joined;
+}
+
+/**
+ * Inflates to exactly `rowsBytes`. One output chunk of that size and one byte more is the fastest way in workerd (growing
+ * the output copies it again and again), and the limit stops a bomb there.
+ */
+function inflateRows(data: Uint8Array, rowsBytes: number): Uint8Array<ArrayBuffer> {
+  const options = { info: true, chunkSize: Math.max(rowsBytes + 1, 64), maxOutputLength: rowsBytes };
+  let result: { buffer: Uint8Array<ArrayBuffer>; engine: { bytesWritten: number } };
+  try {
+    // @types/node does not know that `info` changes the result (documented under "Class: Options" of node:zlib).
+    result = inflateSync(data, options) as unknown as typeof result;
+  } catch {
+    throw new PngError("damaged", "zlib stream");
+  }
+  if (result.buffer.byteLength !== rowsBytes) throw new PngError("damaged", "pixels missing");
+  if (result.engine.bytesWritten !== data.byteLength) throw new PngError("damaged", "data after the pixels");
+  return result.buffer;
+}
+
+function unfilterRows(rows: Uint8Array, size: PngSize): void {
+  const rowBytes = size.width * size.channels;
+  let above: Uint8Array = new Uint8Array(rowBytes);
+  for (let start = 0; start < rows.byteLength; start += rowBytes + 1) {
+    const row = rows.subarray(start + 1, start + 1 + rowBytes);
+    unfilterRow({ filter: rows[start] as number, row, above, pixelBytes: size.channels });
+    above = row;
+  }
+}
+
+/** Moves the pixels to the front of the same memory, over the filter bytes and alpha: no second image is allocated. */
+function packRows(rows: Uint8Array<ArrayBuffer>, size: PngSize): Uint8Array<ArrayBuffer> {
+  const rowBytes = size.width * size.channels;
+  let target = 0;
+  for (let start = 0; start < rows.byteLength; start += rowBytes + 1) {
+    if (size.channels === 3) {
+      rows.copyWithin(target, start + 1, start + 1 + rowBytes);
+      target += rowBytes;
+      continue;
+    }
+    for (let source = start + 1; source < start + 1 + rowBytes; source += 4) {
+      rows[target] = rows[source] as number;
+      rows[target + 1] = rows[source + 1] as number;
+      rows[target + 2] = rows[source + 2] as number;
+      target += 3;
+    }
+  }
+  return rows.subarray(0, target);
 }

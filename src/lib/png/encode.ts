@@ -6,6 +6,7 @@
  * one: in workerd that is two more copies of an 8 MiB image, and half the speed (docs of this choice: test/bench/seal).
  */
 import { crc32 } from "node:zlib";
+import { takeMemory } from "#lib/png/memory";
 import { ADLER32_START, adler32 } from "#lib/png/checksum";
 
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
@@ -42,7 +43,7 @@ export function encodePng(input: PngInput): Uint8Array<ArrayBuffer> {
   const payloadBytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
   if (!isDimension(width) || !isDimension(height) || sizeBytes > PNG_INTEGER_MAX) throw new RangeError("PNG dimensions");
   if (payloadBytes > width * height * 3) throw new RangeError("more bytes than pixels");
-  const png = fit(sizeBytes, input.reuse);
+  const png = takeMemory(sizeBytes, input.reuse);
   const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
   writeHeader({ png, view, width, height });
 
@@ -61,11 +62,6 @@ export function encodePng(input: PngInput): Uint8Array<ArrayBuffer> {
 
 function isDimension(value: number): boolean {
   return Number.isInteger(value) && value > 0 && value <= PNG_INTEGER_MAX;
-}
-
-function fit(sizeBytes: number, reuse: Uint8Array<ArrayBuffer> | undefined): Uint8Array<ArrayBuffer> {
-  if (reuse === undefined || reuse.buffer.byteLength < sizeBytes) return new Uint8Array(sizeBytes);
-  return new Uint8Array(reuse.buffer, 0, sizeBytes);
 }
 
 function writeHeader(target: { png: Uint8Array; view: DataView; width: number; height: number }): void {

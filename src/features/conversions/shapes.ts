@@ -1,0 +1,168 @@
+/** What clients send and get about conversions. Older clients call these operations, so unknown members are ignored. */
+import { z } from "@hono/zod-openapi";
+import { legacyBody } from "#core/legacy-body";
+import { pageQuery } from "#core/page";
+import { jobStates, legacyStates } from "#core/states";
+import { jobShape } from "#features/jobs/shapes";
+
+export const conversionTypes = ["audio-to-image", "image-to-audio"] as const;
+/** So many images at once, in files or in ZIPs. */
+export const maxImages = 1_000;
+
+const truths = new Map<unknown, boolean>([
+  [true, true],
+  [1, true],
+  ["true", true],
+  ["1", true],
+  [false, false],
+  [0, false],
+  ["false", false],
+  ["0", false],
+]);
+
+/** A form can only say `"false"`, and scripts say `"False"`: what a form calls false must never be read as true. */
+const looseBoolean = z.preprocess(
+  (value) => truths.get(typeof value === "string" ? value.toLowerCase() : value) ?? value,
+  z.boolean(),
+);
+
+/** Forms of older clients send empty fields for what was not filled in. */
+function optional<Shape extends z.ZodType>(shape: Shape) {
+  return z.preprocess((value) => (value === "" || value === null ? undefined : value), shape.optional());
+}
+
+const id = z.string().min(1).max(64);
+const masterKeyHex = z
+  .string()
+  .regex(/^[0-9a-fA-F]{64}$/, "64 hexadecimal characters")
+  .openapi({ description: "A version 1 master key for this request only: never stored in clear, never logged." });
+const userName = z.string().min(1).max(255);
+
+const sealingMembers = {
+  format: optional(z.coerce.number().pipe(z.union([z.literal(1), z.literal(2)]))).openapi({
+    description: "Version of the sealed images: 2, or 1 when masterKeyHex is given without a format.",
+  }),
+  compress: optional(looseBoolean).openapi({ description: "Compress what gets shorter by it; true if left out." }),
+  deleteSource: optional(looseBoolean).openapi({ description: "Delete the audio file once it is sealed." }),
+  encryptionKeyId: optional(id).openapi({ description: "The key to seal with; your active key if left out." }),
+  masterKeyHex: optional(masterKeyHex),
+  userId: optional(userName).openapi({ description: "Format 1: the name that the key is derived for. Else your own id." }),
+  maxChunkBytes: optional(z.coerce.number().int().min(1).max(1_099_511_627_776)).openapi({
+    description: "Format 1: at most so many bytes an image; never more than 8 MiB.",
+  }),
+};
+
+/** Of a JSON body and of the fields of a form alike. */
+export const sealingBody = legacyBody({ fileId: optional(id), ...sealingMembers }).openapi("AudioToImage");
+export type SealingBody = z.output<typeof sealingBody>;
+
+const openingMembers = {
+  outputFileName: optional(z.string().min(1).max(1_000)).openapi({ description: "The name of the opened file; the original one if left out." }),
+  masterKeyHex: optional(masterKeyHex),
+  userId: optional(userName),
+  imageDirPath: optional(z.string()).openapi({ description: "Answered with use-conversion-id: no folder of the server is read." }),
+};
+
+export const openingBody = legacyBody({
+  conversionId: optional(id),
+  fileIds: optional(z.array(id).min(1).max(maxImages)).openapi({ description: "Uploaded PNG files in any order, or ZIPs of them." }),
+  ...openingMembers,
+}).openapi("ImageToAudio");
+export type OpeningBody = z.output<typeof openingBody>;
+
+const formFile = z.string().openapi({ format: "binary" });
+export const sealingForm = z
+  .object({ audioFile: formFile.openapi({ description: "At most 95 MiB; `audio` and `file` are accepted names too." }), ...sealingMembers })
+  .openapi("AudioToImageForm");
+export const openingForm = z
+  .object({ images: z.array(formFile).openapi({ description: "PNG files or a ZIP of them, at most 95 MiB in all." }), ...openingMembers })
+  .openapi("ImageToAudioForm");
+
+const imageShape = z
+  .object({
+    index: z.number().int(),
+    fileName: z.string(),
+    sizeBytes: z.number().int(),
+    width: z.number().int(),
+    height: z.number().int(),
+    sha256: z.string(),
+    url: z.string(),
+  })
+  .openapi("ConversionImage");
+
+export const conversionShape = z
+  .object({
+    id: z.string(),
+    conversionId: z.string(),
+    conversionType: z.enum(conversionTypes),
+    status: z.enum(legacyStates),
+    state: z.enum(jobStates),
+    jobId: z.string(),
+    format: z.number().int().nullable().openapi({ description: "null: not known before the first image was read." }),
+    inputFileId: z.string().nullable(),
+    inputFileName: z.string(),
+    inputFileSize: z.number().int().nullable(),
+    compress: z.boolean(),
+    deleteSource: z.boolean(),
+    imageCount: z.number().int().nullable(),
+    totalImageBytes: z.number().int().nullable(),
+    outputFileId: z.string().nullable().openapi({ description: "The opened file, once it is there." }),
+    outputFileName: z.string().nullable(),
+    encryptionKeyId: z.string().nullable(),
+    sha256: z.string().nullable().openapi({ description: "Of the audio file." }),
+    durationMs: z.number().int().nullable(),
+    problem: z.object({ code: z.string(), detail: z.string() }).loose().nullable(),
+    createdAt: z.string(),
+    startedAt: z.string().nullable(),
+    endedAt: z.string().nullable(),
+    links: z.object({ self: z.string(), job: z.string(), zip: z.string().nullable() }),
+    images: z.array(imageShape).optional().openapi({ description: "Of one conversion only; left out in lists." }),
+  })
+  .openapi("Conversion");
+export type ConversionShape = z.output<typeof conversionShape>;
+export type ImageShape = z.output<typeof imageShape>;
+
+export const conversionAnswer = z
+  .object({
+    success: z.literal(true),
+    message: z.string(),
+    conversionId: z.string(),
+    jobId: z.string(),
+    status: z.enum(legacyStates),
+    conversion: conversionShape,
+    job: jobShape,
+  })
+  .openapi("ConversionStarted");
+export type ConversionAnswer = z.output<typeof conversionAnswer>;
+
+export const conversionParams = z.object({ id: z.string().max(64).openapi({ example: "conv_01kahs7m3n0000000000000000" }) });
+export const imageParams = conversionParams.extend({
+  index: z.string().min(1).max(300).openapi({ description: "The index, from 0, or the file name of the image.", example: "0" }),
+});
+
+export const conversionListQuery = pageQuery.extend({
+  skip: z.coerce.number().int().min(0).max(100_000).default(0).openapi({ description: "Rows to leave out first, for clients without cursors." }),
+  status: z.enum(legacyStates).optional(),
+  conversionType: z.enum(conversionTypes).optional(),
+});
+export type ConversionListQuery = z.output<typeof conversionListQuery>;
+
+export const conversionPage = z
+  .object({ items: z.array(conversionShape), nextCursor: z.string().nullable(), total: z.number().int() })
+  .openapi("ConversionPage");
+
+export const statsParams = z.object({ userId: z.string().max(64).openapi({ description: "Your own id, or `me`." }) });
+export const statsShape = z
+  .object({
+    userId: z.string(),
+    totalConversions: z.number().int(),
+    completedConversions: z.number().int(),
+    failedConversions: z.number().int(),
+    audioToImageCount: z.number().int(),
+    imageToAudioCount: z.number().int(),
+    totalDataProcessed: z.number().int().openapi({ description: "Bytes that completed conversions read." }),
+    averageConversionTime: z.number().int().openapi({ description: "Milliseconds, over completed conversions." }),
+    successRate: z.number().min(0).max(1).nullable().openapi({ description: "Completed of all that ended; null: none has ended." }),
+  })
+  .openapi("ConversionStatistics");
+export type StatsShape = z.output<typeof statsShape>;

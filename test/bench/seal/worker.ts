@@ -1,0 +1,99 @@
+/**
+ * The sealing library behind plain HTTP, for the benchmark: `POST /seal` answers the images of the body one after the
+ * other, `POST /open` the file of such a body. It uses one public test key and is never deployed.
+ */
+import { decodePng } from "#lib/png/decode";
+import { releaseMemory } from "#lib/png/memory";
+import { createWholeHash } from "#lib/seal/hash";
+import { type SealShardInput, importDataKey, openShard, sealShard } from "#lib/seal/v2";
+import { SHARD_BYTES, shardBytesOf, shardCountOf } from "#lib/seal/v2-header";
+
+const RGB_BYTES_MAX = 67_108_864;
+/** Signature, IHDR, and the length and type of the only IDAT; after its data come its CRC and IEND. */
+const PNG_START_BYTES = 41;
+const PNG_END_BYTES = 16;
+
+const range = (first: number, count: number) => Uint8Array.from({ length: count }, (_, index) => first + index);
+
+export default {
+  async fetch(request: Request): Promise<Response> {
+    const url = new URL(request.url);
+    if (request.body === null) return new Response("a body is needed", { status: 400 });
+    const dataKey = await importDataKey(range(0, 32));
+    const body = createReader(request.body);
+    const fileSizeBytes = Number(request.headers.get("content-length"));
+    if (url.pathname === "/open") return respond(openShards(body, { dataKey }));
+    const compress = url.searchParams.get("compress") === "true";
+    return respond(sealShards(body, { dataKey, fileSizeBytes, compress }));
+  },
+};
+
+/** One item at a time: the next is made when the one before has been written, so that its memory can be used again. */
+function respond(items: AsyncGenerator<Uint8Array>): Response {
+  const pull = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
+    const { done, value } = await items.next();
+    if (done === true) return controller.close();
+    controller.enqueue(value);
+  };
+  return new Response(new ReadableStream({ pull }, { highWaterMark: 0 }));
+}
+
+interface Reader {
+  /** The next bytes, fewer than `sizeBytes` only at the end. They are valid until the next call. */
+  read(sizeBytes: number): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+function createReader(body: ReadableStream<Uint8Array>): Reader {
+  const reader = body.getReader({ mode: "byob" });
+  let memory = new ArrayBuffer(SHARD_BYTES + 65_536);
+  return {
+    async read(sizeBytes) {
+      if (memory.byteLength < sizeBytes) memory = new ArrayBuffer(sizeBytes);
+      const { value } = await reader.readAtLeast(sizeBytes, new Uint8Array(memory, 0, sizeBytes));
+      if (value === undefined) return new Uint8Array(0);
+      memory = value.buffer as ArrayBuffer;
+      return value as Uint8Array<ArrayBuffer>;
+    },
+  };
+}
+
+async function* sealShards(
+  body: Reader,
+  file: Pick<SealShardInput, "dataKey" | "fileSizeBytes" | "compress">,
+): AsyncGenerator<Uint8Array> {
+  const hash = createWholeHash();
+  const ids = { conversionId: range(0xa0, 16), keyId: range(0xb0, 16), noncePrefix: range(0xc0, 7) };
+  const metadata = { createdAt: "2026-11-20T00:00:00.000Z", name: "tone.wav", type: "audio/wav" };
+  const shardCount = shardCountOf(file.fileSizeBytes);
+  let reuse: Uint8Array<ArrayBuffer> | undefined;
+  for (let shardIndex = 0; shardIndex < shardCount; shardIndex++) {
+    const bytes = await body.read(shardBytesOf(file.fileSizeBytes, shardIndex));
+    hash.update(bytes);
+    const first = shardIndex === 0 ? { metadata } : {};
+    const last = shardIndex === shardCount - 1 ? { wholeHash: hash.digest() } : {};
+    const shard = await sealShard({ ...file, ...ids, ...first, ...last, shardIndex, shardCount, bytes, reuse });
+    reuse = shard.png;
+    yield shard.png;
+  }
+}
+
+async function* openShards(body: Reader, keys: { dataKey: CryptoKey }): AsyncGenerator<Uint8Array> {
+  const hash = createWholeHash();
+  for (;;) {
+    const start = (await body.read(PNG_START_BYTES)).slice();
+    const idatBytes = new DataView(start.buffer).getUint32(33);
+    const png = new Uint8Array(PNG_START_BYTES + idatBytes + PNG_END_BYTES);
+    png.set(start);
+    png.set(await body.read(idatBytes + PNG_END_BYTES), PNG_START_BYTES);
+    const { rgb } = decodePng(png, { rgbBytesMax: RGB_BYTES_MAX });
+    releaseMemory(png);
+    const opened = await openShard({ ...keys, rgb });
+    releaseMemory(rgb);
+    hash.update(opened.bytes);
+    yield opened.bytes;
+    releaseMemory(opened.bytes);
+    if (opened.wholeHash === undefined) continue;
+    if (hash.digest().some((byte, index) => byte !== opened.wholeHash?.[index])) throw new Error("hash-mismatch");
+    return;
+  }
+}
