@@ -209,6 +209,7 @@ CREATE TABLE `uploads` (
 	`created_at` integer NOT NULL,
 	`updated_at` integer NOT NULL,
 	`expires_at` integer NOT NULL,
+	`urls_expire_at` integer,
 	`sweep_at` integer,
 	`fence` integer DEFAULT 1 NOT NULL,
 	CONSTRAINT "uploads_fence_holds" CHECK(fence = 1)

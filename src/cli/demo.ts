@@ -1,7 +1,7 @@
 /** `npm run demo`: the product's main job on a real recording, through the public HTTP API and nothing else. Exit code 1 if anything is off. */
 import { parseArgs } from "node:util";
 import { type Account, runDemo } from "./demo-steps.ts";
-import { type DevServer, startDevServer } from "./dev-server.ts";
+import { type DevServer, lastLines, startDevServer } from "./dev-server.ts";
 import { supervise } from "./supervise.ts";
 import { bold, duration, print, printError, printStep } from "./terminal.ts";
 
@@ -35,7 +35,7 @@ async function main(): Promise<void> {
     if (options.exits) return await supervised.exit(0);
     printGoodbye(server, account);
   } catch (error) {
-    printError(`\nThe demo failed: ${(error as Error).message}\nThe server's log is ${server.logFile}.`);
+    printError(`\nThe demo failed: ${(error as Error).message}\n${lastLines(server.logFile, 15)}`);
     await supervised.exit(1);
   }
 }

@@ -3,8 +3,9 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:f
 import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { stripVTControlCharacters } from "node:util";
 import { startTicker } from "./cron-ticker.ts";
-import { type ChildEnd, endOf, projectRoot, signalGroup, spawnWrangler } from "./local-wrangler.ts";
+import { type ChildEnd, endOf, killGroup, projectRoot, spawnWrangler, terminate } from "./local-wrangler.ts";
 import { migrateLocal } from "./migrate-local.ts";
 import { setUp } from "./setup.ts";
 import { holdState, refuseSharedState, releaseState } from "./state-lock.ts";
@@ -12,12 +13,15 @@ import { holdState, refuseSharedState, releaseState } from "./state-lock.ts";
 const host = "127.0.0.1";
 const defaultPort = 8787;
 const portsTried = 50;
+const portWaitSeconds = 10;
 const startSeconds = 90;
 const stopSeconds = 8;
 
 export interface DevServerOptions {
   /** The port to begin looking at; the next free one is taken. Default 8787. */
   port?: number | undefined;
+  /** true waits a few seconds for `port` and fails when it stays taken: for clients that go on talking to a restarted server. */
+  exactPort?: boolean | undefined;
   /** Where database, files and objects are kept; a server of its own needs a folder of its own. Default `.wrangler/state`. */
   persistTo?: string | undefined;
   /** false shows wrangler's own log in the terminal instead of writing it to the log file. Default true. */
@@ -52,7 +56,7 @@ export async function startDevServer(options: DevServerOptions = {}): Promise<De
   await setUp();
   closeSync(openSync(logFile, "w"));
   await migrateLocal({ stateDir, logFile });
-  const port = await freePort(options.port ?? defaultPort);
+  const port = await (options.exactPort ? waitForPort : findPort)(options.port ?? defaultPort);
   const launched = launch({ port, stateDir, logFile, vars: options.vars ?? {}, quiet: options.quiet ?? true });
   await waitUntilReady(launched);
   const server = { ...launched, port, tick: (cron: string, atMs = Date.now()) => tick(launched.url, cron, atMs) };
@@ -79,11 +83,11 @@ function launch({ port, stateDir, logFile, vars, quiet }: Launch): Launched {
   const { pid } = child;
   if (pid === undefined) throw new Error("wrangler could not be started. Run npm ci first.");
   holdState(stateDir, { pid, url });
-  const killOnExit = () => signalGroup(pid, "SIGKILL");
+  const killOnExit = () => killGroup(pid);
   process.once("exit", killOnExit);
   const ended = endOf(child).then((end) => {
     process.off("exit", killOnExit);
-    signalGroup(pid, "SIGKILL");
+    killGroup(pid);
     releaseState(stateDir, pid);
     return end;
   });
@@ -104,15 +108,20 @@ async function waitUntilReady({ url, ended, stop: stopIt, logFile }: Launched): 
   let end: ChildEnd | null = null;
   void ended.then((value) => (end = value));
   let last = "no answer";
-  while (end === null && Date.now() < until) {
-    const answer = await fetch(`${url}/health`, { signal: AbortSignal.timeout(10_000) }).catch((error: Error) => error);
+  while (end === null && Date.now() < until && !failedToBuild(logFile)) {
+    const answer = await fetch(`${url}/health`, { signal: AbortSignal.timeout(3_000) }).catch((error: Error) => error);
     if (answer instanceof Response && answer.ok) return;
     last = answer instanceof Response ? `${answer.status} ${(await answer.text()).slice(0, 500)}` : answer.message;
     await pause(100);
   }
-  const why = describeEnd(end) ?? `/health did not answer 200 within ${startSeconds} s (${last})`;
+  const why = describeEnd(end) ?? (failedToBuild(logFile) ? "it does not build" : null) ?? `/health did not answer 200 within ${startSeconds} s (${last})`;
   await stopIt();
   throw new Error(`The server did not start: ${why}.\n${lastLines(logFile)}`);
+}
+
+/** wrangler stays up after a failed build and waits for a change; nobody who starts a server wants to wait with it. */
+function failedToBuild(logFile: string): boolean {
+  return readFileSync(logFile, "utf8").includes("Build failed with");
 }
 
 function describeEnd(end: ChildEnd | null): string | null {
@@ -121,13 +130,14 @@ function describeEnd(end: ChildEnd | null): string | null {
 
 /** The last lines of a log, for the person who has to find out what went wrong. */
 export function lastLines(logFile: string, count = 40): string {
-  const lines = existsSync(logFile) ? readFileSync(logFile, "utf8").trimEnd().split("\n") : [];
+  const lines = existsSync(logFile) ? stripVTControlCharacters(readFileSync(logFile, "utf8")).trimEnd().split("\n") : [];
   return [`--- the last lines of ${logFile}`, ...lines.slice(-count), "---"].join("\n");
 }
 
 async function stop(pid: number, ended: Promise<ChildEnd>): Promise<void> {
-  signalGroup(pid, "SIGTERM");
-  const timer = setTimeout(() => signalGroup(pid, "SIGKILL"), stopSeconds * 1_000);
+  // Only wrangler itself: it ends workerd and its compiler in order, and what remains is killed when it has ended.
+  terminate(pid);
+  const timer = setTimeout(() => killGroup(pid), stopSeconds * 1_000);
   await ended;
   clearTimeout(timer);
 }
@@ -143,7 +153,12 @@ function warn(message: string): void {
   process.stderr.write(`${message}\n`);
 }
 
-async function freePort(first: number): Promise<number> {
+async function waitForPort(port: number): Promise<number> {
+  for (const until = Date.now() + portWaitSeconds * 1_000; Date.now() < until; await pause(100)) if (await isFree(port)) return port;
+  throw new Error(`Port ${port} is taken.`);
+}
+
+async function findPort(first: number): Promise<number> {
   for (let port = first; port < first + portsTried && port <= 65_535; port += 1) if (await isFree(port)) return port;
   throw new Error(`No free port from ${first} on.`);
 }

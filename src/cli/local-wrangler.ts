@@ -62,11 +62,21 @@ export function endOf(child: ChildProcess): Promise<ChildEnd> {
   });
 }
 
-/** Signals the whole process group; a group that is gone already is no error. */
-export function signalGroup(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
+/** Asks wrangler to end. */
+export function terminate(pid: number): void {
+  if (process.platform === "win32") return killGroup(pid);
+  ifAlive(() => process.kill(pid, "SIGTERM"));
+}
+
+/** Ends wrangler and everything that it started, at once and without a word to them. */
+export function killGroup(pid: number): void {
+  if (process.platform === "win32") spawn("taskkill", ["/pid", String(pid), "/T", "/F"], { stdio: "ignore", windowsHide: true });
+  else ifAlive(() => process.kill(-pid, "SIGKILL"));
+}
+
+function ifAlive(signal: () => void): void {
   try {
-    if (process.platform === "win32") spawn("taskkill", ["/pid", String(pid), "/T", "/F"], { stdio: "ignore", windowsHide: true });
-    else process.kill(-pid, signal);
+    signal();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }

@@ -18,7 +18,7 @@ export async function setUp(file = join(projectRoot, ".dev.vars")): Promise<stri
   const missing = Object.keys(secretMakers).filter((name) => !vars[name]);
   if (missing.length === 0) return [];
   const made = Object.fromEntries(missing.map((name) => [name, secretMakers[name]?.() ?? ""]));
-  await writeDevVars(file, { ...vars, ...made });
+  await writeDevVars(file, made);
   return missing;
 }
 

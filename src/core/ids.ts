@@ -34,3 +34,21 @@ export function makeId(kind: IdKind, nowMs: number, random: Uint8Array): string 
 export function personalWorkspaceId(userId: string): string {
   return `${idPrefixes.workspace}_${userId.slice(idPrefixes.user.length + 1)}`;
 }
+
+/** The 128 bits of an id, big-endian. */
+export function idBytes(id: string): Uint8Array {
+  let bits = 0n;
+  for (const char of id.slice(id.indexOf("_") + 1)) bits = (bits << 5n) | BigInt(crockford.indexOf(char));
+  const bytes = new Uint8Array(16);
+  for (let index = 15; index >= 0; index -= 1, bits >>= 8n) bytes[index] = Number(bits & 255n);
+  return bytes;
+}
+
+/** The id of 128 bits: `idBytes` in the other direction. */
+export function bytesId(kind: IdKind, bytes: Uint8Array): string {
+  let bits = 0n;
+  for (const byte of bytes) bits = (bits << 8n) | BigInt(byte);
+  let text = "";
+  for (let digit = 0; digit < 26; digit += 1, bits >>= 5n) text = `${crockford[Number(bits & 31n)]}${text}`;
+  return `${idPrefixes[kind]}_${text}`;
+}

@@ -16,7 +16,8 @@ export function base62Width(byteCount: number): number {
  */
 export function encodeBase62(bytes: Uint8Array, width: number = base62Width(bytes.length)): string {
   if (bytes.length > maxBytes) throw new RangeError(`base62 takes at most ${maxBytes} bytes`);
-  if (width !== base62Width(bytes.length)) throw new RangeError(`${bytes.length} bytes take ${base62Width(bytes.length)} characters, not ${width}`);
+  if (width !== base62Width(bytes.length))
+    throw new RangeError(`${bytes.length} bytes take ${base62Width(bytes.length)} characters, not ${width}`);
   let rest = bytes.length === 0 ? 0n : BigInt(`0x${bytes.toHex()}`);
   let text = "";
   for (let index = 0; index < width; index += 1) {

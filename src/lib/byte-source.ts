@@ -21,7 +21,7 @@ export interface ByteSource {
 
 /** @param onFailure makes the error to throw when the stream itself fails */
 export function createByteSource(stream: ReadableStream<Uint8Array>, onFailure: (cause: unknown) => Error): ByteSource {
-  const reader = openReader(stream);
+  const reader = openPieces(stream);
   let held: Buffer = Buffer.alloc(0);
   let isEnded = false;
 
@@ -82,20 +82,24 @@ export function createByteSource(stream: ReadableStream<Uint8Array>, onFailure: 
 /** How many bytes at the end could be the beginning of the delimiter. */
 function overlapBytes(bytes: Buffer, delimiter: Buffer): number {
   const longest = Math.min(bytes.length, delimiter.length - 1);
-  for (let at = bytes.indexOf(delimiter[0] ?? 0, bytes.length - longest); at !== -1; at = bytes.indexOf(delimiter[0] ?? 0, at + 1)) {
+  for (
+    let at = bytes.indexOf(delimiter[0] ?? 0, bytes.length - longest);
+    at !== -1;
+    at = bytes.indexOf(delimiter[0] ?? 0, at + 1)
+  ) {
     const lengthBytes = bytes.length - at;
     if (bytes.compare(delimiter, 0, lengthBytes, at) === 0) return lengthBytes;
   }
   return 0;
 }
 
-interface Reader {
+export interface Pieces {
   read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
   cancel(): Promise<void>;
 }
 
 /** Request bodies are byte streams; streams made in JavaScript often are not and give whatever pieces they have. */
-function openReader(stream: ReadableStream<Uint8Array>): Reader {
+export function openPieces(stream: ReadableStream<Uint8Array>): Pieces {
   let reader: ReadableStreamBYOBReader;
   try {
     reader = stream.getReader({ mode: "byob" });

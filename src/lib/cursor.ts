@@ -6,7 +6,8 @@ const maxParts = 8;
 /** Throws RangeError for more than 8 parts or a text above 500 characters: a cursor is a position, not a store. */
 export function encodeCursor(parts: readonly string[]): string {
   const text = new TextEncoder().encode(JSON.stringify(parts)).toBase64({ alphabet: "base64url", omitPadding: true });
-  if (parts.length === 0 || parts.length > maxParts || text.length > maxTextLength) throw new RangeError("a cursor has 1 to 8 short parts");
+  if (parts.length === 0 || parts.length > maxParts || text.length > maxTextLength)
+    throw new RangeError("a cursor has 1 to 8 short parts");
   return text;
 }
 

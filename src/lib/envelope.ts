@@ -33,11 +33,16 @@ export interface WrapOptions {
 
 /** Base64 of version (1 byte), nonce (12), ciphertext and tag (16). At most 64 KiB of plaintext. */
 export async function wrap(kek: CryptoKey, plaintext: Uint8Array, options: WrapOptions): Promise<string> {
-  if (plaintext.length > maxPlaintextBytes) throw new RangeError(`an envelope holds at most ${maxPlaintextBytes} bytes`);
+  if (plaintext.length > maxPlaintextBytes)
+    throw new RangeError(`an envelope holds at most ${maxPlaintextBytes} bytes`);
   const nonce = new Uint8Array(options.random(nonceBytes));
   if (nonce.length !== nonceBytes) throw new RangeError(`the nonce must have ${nonceBytes} bytes`);
   const additionalData = new TextEncoder().encode(options.aadText);
-  const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv: nonce, additionalData }, kek, new Uint8Array(plaintext));
+  const sealed = await crypto.subtle.encrypt(
+    { name: "AES-GCM", iv: nonce, additionalData },
+    kek,
+    new Uint8Array(plaintext),
+  );
   const bytes = new Uint8Array(1 + nonceBytes + sealed.byteLength);
   bytes[0] = version;
   bytes.set(nonce, 1);
@@ -51,7 +56,11 @@ export async function unwrap(kek: CryptoKey, wrapped: string, aadText: string): 
   const iv = bytes.slice(1, 1 + nonceBytes);
   const additionalData = new TextEncoder().encode(aadText);
   try {
-    const plain = await crypto.subtle.decrypt({ name: "AES-GCM", iv, additionalData }, kek, bytes.slice(1 + nonceBytes));
+    const plain = await crypto.subtle.decrypt(
+      { name: "AES-GCM", iv, additionalData },
+      kek,
+      bytes.slice(1 + nonceBytes),
+    );
     return new Uint8Array(plain);
   } catch {
     // WebCrypto reports every failure alike; which one it was would only help a forger.

@@ -26,21 +26,29 @@ function byteAt(head: Uint8Array, offset: number): number {
 }
 
 function uint32At(head: Uint8Array, offset: number): number {
-  return byteAt(head, offset) * 0x1000000 + ((byteAt(head, offset + 1) << 16) | (byteAt(head, offset + 2) << 8) | byteAt(head, offset + 3));
+  return (
+    byteAt(head, offset) * 0x1000000 +
+    ((byteAt(head, offset + 1) << 16) | (byteAt(head, offset + 2) << 8) | byteAt(head, offset + 3))
+  );
 }
 
-export const isPng: MagicTest = (head) => hasBytes(head, 0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a) && hasText(head, 12, "IHDR");
+export const isPng: MagicTest = (head) =>
+  hasBytes(head, 0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a) && hasText(head, 12, "IHDR");
 export const isJpeg: MagicTest = (head) => hasBytes(head, 0xff, 0xd8, 0xff);
 export const isWebp: MagicTest = (head) => hasText(head, 0, "RIFF") && hasText(head, 8, "WEBP");
 export const isGif: MagicTest = (head) => hasText(head, 0, "GIF87a") || hasText(head, 0, "GIF89a");
-export const isTiff: MagicTest = (head) => hasBytes(head, 0x49, 0x49, 0x2a, 0x00) || hasBytes(head, 0x4d, 0x4d, 0x00, 0x2a);
+export const isTiff: MagicTest = (head) =>
+  hasBytes(head, 0x49, 0x49, 0x2a, 0x00) || hasBytes(head, 0x4d, 0x4d, 0x00, 0x2a);
 export const isPdf: MagicTest = (head) => hasText(head, 0, "%PDF-");
 /** A first entry, or the end record of an archive without entries. */
-export const isZip: MagicTest = (head) => hasBytes(head, 0x50, 0x4b, 0x03, 0x04) || hasBytes(head, 0x50, 0x4b, 0x05, 0x06);
+export const isZip: MagicTest = (head) =>
+  hasBytes(head, 0x50, 0x4b, 0x03, 0x04) || hasBytes(head, 0x50, 0x4b, 0x05, 0x06);
 /** RF64 and BW64 are WAVE files above 4 GiB, which recorders also write for small ones. */
-export const isWav: MagicTest = (head) => ["RIFF", "RF64", "BW64"].some((tag) => hasText(head, 0, tag)) && hasText(head, 8, "WAVE");
+export const isWav: MagicTest = (head) =>
+  ["RIFF", "RF64", "BW64"].some((tag) => hasText(head, 0, tag)) && hasText(head, 8, "WAVE");
 /** The first metadata block of FLAC is always STREAMINFO, 34 bytes. */
-export const isFlac: MagicTest = (head) => hasText(head, 0, "fLaC") && (byteAt(head, 4) & 0x7f) === 0 && byteAt(head, 7) === 34;
+export const isFlac: MagicTest = (head) =>
+  hasText(head, 0, "fLaC") && (byteAt(head, 4) & 0x7f) === 0 && byteAt(head, 7) === 34;
 
 /** Ogg with a sound codec in its first page; Theora and unknown codecs are refused. */
 export const isOggAudio: MagicTest = (head) => {
@@ -79,23 +87,28 @@ function audioStart(head: Uint8Array): number | null {
   return offset;
 }
 
-const mp3Kbps = {
-  mpeg1: [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
-  mpeg2: [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
-};
-const mp3Hertz = [44_100, 48_000, 32_000];
+const lowKbps = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
+/** By the two version bits: MPEG 2.5, reserved, MPEG 2, MPEG 1. `slots` is bytes times hertz per kbit/s and frame. */
+const mp3Versions = [
+  { kbps: lowKbps, hertz: [11_025, 12_000, 8_000], slots: 72_000 },
+  null,
+  { kbps: lowKbps, hertz: [22_050, 24_000, 16_000], slots: 72_000 },
+  {
+    kbps: [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
+    hertz: [44_100, 48_000, 32_000],
+    slots: 144_000,
+  },
+];
 
 /** Bytes of the layer III frame at the offset: 0 for the free format, null when there is no such frame. */
 function mp3FrameLength(head: Uint8Array, offset: number): number | null {
   const [sync = 0, second = 0, third = 0] = head.subarray(offset, offset + 3);
-  const version = (second >> 3) & 3;
-  const kbps = (version === 3 ? mp3Kbps.mpeg1 : mp3Kbps.mpeg2)[third >> 4];
-  const hertz = mp3Hertz[(third >> 2) & 3];
-  const isLayer3 = sync === 0xff && (second & 0xe0) === 0xe0 && ((second >> 1) & 3) === 1 && version !== 1;
-  if (!isLayer3 || kbps === undefined || hertz === undefined) return null;
-  const slots = version === 3 ? 144_000 : 72_000;
-  const divider = version === 0 ? 4 : version === 2 ? 2 : 1;
-  return kbps === 0 ? 0 : Math.floor((slots * kbps) / (hertz / divider)) + ((third >> 1) & 1);
+  const isLayer3 = sync === 0xff && (second & 0xe6) === 0xe2;
+  const version = isLayer3 ? mp3Versions[(second >> 3) & 3] : null;
+  const kbps = version?.kbps[third >> 4];
+  const hertz = version?.hertz[(third >> 2) & 3];
+  if (!version || kbps === undefined || hertz === undefined) return null;
+  return kbps === 0 ? 0 : Math.floor((version.slots * kbps) / hertz) + ((third >> 1) & 1);
 }
 
 /** Two frames in a row where the head shows them; a tag longer than the head (cover art) is taken on its word. */
@@ -137,7 +150,8 @@ function brandsOf(head: Uint8Array): string[] {
   return brands;
 }
 
-const mp4Brand = /^(iso[0-9a-z]|mp4[0-9]|avc[0-9]|hvc1|av01|M4[ABPV][ HP]?|dash|cmf[0-9a-z]|f4v |F4V |MSNV|mmp4|3g[gp2][0-9a-z]|NDS[A-Z])/;
+const mp4Brand =
+  /^(iso[0-9a-z]|mp4[0-9]|avc[0-9]|hvc1|av01|M4[ABPV][ HP]?|dash|cmf[0-9a-z]|f4v |F4V |MSNV|mmp4|3g[gp2][0-9a-z]|NDS[A-Z])/;
 /** HEIF and AVIF pictures name `isom`-like brands behind their own. */
 const pictureBrand = /^(hei[cmsx]|hev[cmsx]|mif1|msf1|avi[fs]|crx |jp2 |jpx )/;
 
@@ -155,7 +169,11 @@ export const isQuickTime: MagicTest = (head) => {
 };
 
 /** An EBML number at the offset (RFC 8794 section 4): its value and how many bytes it takes, or null. */
-function ebmlNumber(head: Uint8Array, offset: number, options: { keepMarker: boolean }): { value: number; width: number } | null {
+function ebmlNumber(
+  head: Uint8Array,
+  offset: number,
+  options: { keepMarker: boolean },
+): { value: number; width: number } | null {
   const first = byteAt(head, offset);
   const width = Math.clz32(first) - 23;
   // Ids have at most 4 bytes, and no size in a document header needs more.
@@ -177,7 +195,8 @@ export const isWebm: MagicTest = (head) => {
     const size = id && ebmlNumber(head, offset + id.width, { keepMarker: false });
     if (!id || !size) return false;
     const content = offset + id.width + size.width;
-    if (id.value === 0x4282) return size.value >= 4 && hasText(head, content, "webm") && (size.value === 4 || byteAt(head, content + 4) === 0);
+    if (id.value === 0x4282)
+      return size.value >= 4 && hasText(head, content, "webm") && (size.value === 4 || byteAt(head, content + 4) === 0);
     offset = content + size.value;
   }
   return false;

@@ -19,7 +19,12 @@ const combiningMarks = /\p{M}+/gu;
 
 /** A file name without path, at most 255 UTF-8 bytes, in NFC; the extension survives the cut. Nothing left gives `file`. */
 export function cleanFileName(raw: string): string {
-  const base = raw.slice(-maxRawLength).toWellFormed().split(/[/\\]/).findLast((part) => part.trim() !== "") ?? "";
+  const base =
+    raw
+      .slice(-maxRawLength)
+      .toWellFormed()
+      .split(/[/\\]/)
+      .findLast((part) => part.trim() !== "") ?? "";
   const name = cutName(trimName(base.replace(unwanted, "").normalize("NFC")));
   if (name === "") return "file";
   // Asked after the cut, which may have brought a device name about; the mark may need another cut.
@@ -32,7 +37,9 @@ export function fileSlug(name: string): string {
   const dot = extensionStart(clean);
   const extension = slugOf(clean.slice(dot + 1)).slice(0, maxExtensionBytes);
   const suffix = dot === clean.length || extension === "" ? "" : `.${extension}`;
-  const stem = slugOf(clean.slice(0, dot)).slice(0, maxSlugLength - suffix.length).replace(/[-.]+$/, "");
+  const stem = slugOf(clean.slice(0, dot))
+    .slice(0, maxSlugLength - suffix.length)
+    .replace(/[-.]+$/, "");
   return `${stem || "file"}${suffix}`;
 }
 
@@ -40,8 +47,14 @@ export function fileSlug(name: string): string {
 export function contentDisposition(kind: "attachment" | "inline", name: string): string {
   const clean = cleanFileName(name);
   // Some clients decode `%41` inside the quoted form, so a percent sign cannot stay in the fallback.
-  const fallback = clean.normalize("NFKD").replace(combiningMarks, "").replace(/[^\x20-\x7E]|[%"\\]/gu, "_");
-  const exact = encodeURIComponent(clean).replace(/['()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+  const fallback = clean
+    .normalize("NFKD")
+    .replace(combiningMarks, "")
+    .replace(/[^\x20-\x7E]|[%"\\]/gu, "_");
+  const exact = encodeURIComponent(clean).replace(
+    /['()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
   return `${kind}; filename="${fallback}"; filename*=UTF-8''${exact}`;
 }
 

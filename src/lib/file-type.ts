@@ -47,41 +47,95 @@ function rowsOf(kind: FileKind, rows: Record<string, Row>): FileType[] {
 }
 
 const audio = rowsOf("audio", {
-  "mp3": { mime: "audio/mpeg", aliases: ["audio/mp3", "audio/mpeg3", "audio/x-mpeg", "audio/x-mp3", "audio/mpg"], extensions: ["mp3"], matches: isMp3 },
-  "wav": { mime: "audio/wav", aliases: ["audio/x-wav", "audio/wave", "audio/vnd.wave", "audio/x-pn-wav"], extensions: ["wav", "wave"], matches: isWav },
-  "m4a": { mime: "audio/mp4", aliases: ["audio/x-m4a", "audio/m4a", "audio/mp4a-latm", "audio/x-mp4"], extensions: ["m4a", "m4b", "mp4"], matches: isMp4 },
-  "aac": { mime: "audio/aac", aliases: ["audio/aacp", "audio/x-aac", "audio/x-hx-aac-adts", "audio/vnd.dlna.adts"], extensions: ["aac", "adts"], matches: isAdts },
-  "ogg": {
+  mp3: {
+    mime: "audio/mpeg",
+    aliases: ["audio/mp3", "audio/mpeg3", "audio/x-mpeg", "audio/x-mp3", "audio/mpg"],
+    extensions: ["mp3"],
+    matches: isMp3,
+  },
+  wav: {
+    mime: "audio/wav",
+    aliases: ["audio/x-wav", "audio/wave", "audio/vnd.wave", "audio/x-pn-wav"],
+    extensions: ["wav", "wave"],
+    matches: isWav,
+  },
+  m4a: {
+    mime: "audio/mp4",
+    aliases: ["audio/x-m4a", "audio/m4a", "audio/mp4a-latm", "audio/x-mp4"],
+    extensions: ["m4a", "m4b", "mp4"],
+    matches: isMp4,
+  },
+  aac: {
+    mime: "audio/aac",
+    aliases: ["audio/aacp", "audio/x-aac", "audio/x-hx-aac-adts", "audio/vnd.dlna.adts"],
+    extensions: ["aac", "adts"],
+    matches: isAdts,
+  },
+  ogg: {
     mime: "audio/ogg",
-    aliases: ["audio/opus", "audio/vorbis", "audio/x-ogg", "audio/x-vorbis+ogg", "audio/x-opus+ogg", "application/ogg", "video/ogg"],
+    aliases: [
+      "audio/opus",
+      "audio/vorbis",
+      "audio/x-ogg",
+      "audio/x-vorbis+ogg",
+      "audio/x-opus+ogg",
+      "application/ogg",
+      "video/ogg",
+    ],
     extensions: ["ogg", "oga", "opus"],
     matches: isOggAudio,
   },
-  "flac": { mime: "audio/flac", aliases: ["audio/x-flac"], extensions: ["flac"], matches: isFlac },
+  flac: { mime: "audio/flac", aliases: ["audio/x-flac"], extensions: ["flac"], matches: isFlac },
   "webm-audio": { mime: "audio/webm", aliases: [], extensions: ["weba", "webm"], matches: isWebm },
 });
 
 const video = rowsOf("video", {
-  "mp4": { mime: "video/mp4", aliases: ["video/x-m4v", "video/m4v", "application/mp4"], extensions: ["mp4", "m4v", "m4a"], matches: isMp4 },
-  "mov": { mime: "video/quicktime", aliases: ["video/x-quicktime"], extensions: ["mov", "qt"], matches: isQuickTime },
-  "webm": { mime: "video/webm", aliases: [], extensions: ["webm"], matches: isWebm },
+  mp4: {
+    mime: "video/mp4",
+    aliases: ["video/x-m4v", "video/m4v", "application/mp4"],
+    extensions: ["mp4", "m4v", "m4a"],
+    matches: isMp4,
+  },
+  mov: { mime: "video/quicktime", aliases: ["video/x-quicktime"], extensions: ["mov", "qt"], matches: isQuickTime },
+  webm: { mime: "video/webm", aliases: [], extensions: ["webm"], matches: isWebm },
 });
 
 const image = rowsOf("image", {
-  "png": { mime: "image/png", aliases: ["image/x-png"], extensions: ["png"], matches: isPng },
-  "jpeg": { mime: "image/jpeg", aliases: ["image/jpg", "image/pjpeg"], extensions: ["jpg", "jpeg", "jpe", "jfif"], matches: isJpeg },
-  "webp": { mime: "image/webp", aliases: [], extensions: ["webp"], matches: isWebp },
-  "gif": { mime: "image/gif", aliases: [], extensions: ["gif"], matches: isGif },
-  "tiff": { mime: "image/tiff", aliases: ["image/x-tiff", "image/tif"], extensions: ["tiff", "tif"], matches: isTiff, openingOnly: true },
+  png: { mime: "image/png", aliases: ["image/x-png"], extensions: ["png"], matches: isPng },
+  jpeg: {
+    mime: "image/jpeg",
+    aliases: ["image/jpg", "image/pjpeg"],
+    extensions: ["jpg", "jpeg", "jpe", "jfif"],
+    matches: isJpeg,
+  },
+  webp: { mime: "image/webp", aliases: [], extensions: ["webp"], matches: isWebp },
+  gif: { mime: "image/gif", aliases: [], extensions: ["gif"], matches: isGif },
+  tiff: {
+    mime: "image/tiff",
+    aliases: ["image/x-tiff", "image/tif"],
+    extensions: ["tiff", "tif"],
+    matches: isTiff,
+    openingOnly: true,
+  },
 });
 
 const archive = rowsOf("archive", {
-  "zip": { mime: "application/zip", aliases: ["application/x-zip-compressed", "application/x-zip", "multipart/x-zip"], extensions: ["zip"], matches: isZip },
+  zip: {
+    mime: "application/zip",
+    aliases: ["application/x-zip-compressed", "application/x-zip", "multipart/x-zip"],
+    extensions: ["zip"],
+    matches: isZip,
+  },
 });
 
 const document = rowsOf("document", {
-  "pdf": { mime: "application/pdf", aliases: ["application/x-pdf"], extensions: ["pdf"], matches: isPdf },
-  "text": { mime: "text/plain", aliases: ["text/markdown", "text/x-markdown"], extensions: ["txt", "text", "md"], matches: isPlainText },
+  pdf: { mime: "application/pdf", aliases: ["application/x-pdf"], extensions: ["pdf"], matches: isPdf },
+  text: {
+    mime: "text/plain",
+    aliases: ["text/markdown", "text/x-markdown"],
+    extensions: ["txt", "text", "md"],
+    matches: isPlainText,
+  },
 });
 
 /** Text is last and plain by exclusion: a file that is anything else is not text. */
@@ -111,11 +165,16 @@ export type FileTypeOutcome = { ok: true; type: FileType } | { ok: false; reason
 export function checkFileType(claim: FileClaim, options: FileClaimOptions = {}): FileTypeOutcome {
   const extension = extensionOf(claim.fileName);
   const candidates = fileTypes.filter((type) => type.extensions.includes(extension));
-  if (candidates.length === 0) return refuse("extension-unknown", extension === "" ? "The name has no extension." : `The extension .${extension} is not accepted.`);
+  if (candidates.length === 0)
+    return refuse(
+      "extension-unknown",
+      extension === "" ? "The name has no extension." : `The extension .${extension} is not accepted.`,
+    );
   const declared = bareType(claim.declaredType);
   const isUndeclared = declared === "" || declared === "application/octet-stream";
   if (isUndeclared && options.allowUndeclared !== true) return refuse("type-unknown", "No media type was declared.");
-  if (!isUndeclared && fileTypeByMime(declared) === null) return refuse("type-unknown", "The declared media type is not accepted.");
+  if (!isUndeclared && fileTypeByMime(declared) === null)
+    return refuse("type-unknown", "The declared media type is not accepted.");
   const fitting = isUndeclared ? candidates : candidates.filter((type) => namesOf(type).includes(declared));
   if (fitting.length === 0) return refuse("type-mismatch", `The extension .${extension} does not go with ${declared}.`);
   const matching = fitting.filter((type) => matchesContent(type, claim.head));
@@ -157,12 +216,15 @@ function preferTracks(matching: FileType[], extension: string, head: Uint8Array)
   const [first = null] = matching;
   if (matching.length < 2) return first;
   const hasPicture = hasPictureTrack(head);
-  const shown = hasPicture === null ? undefined : matching.find((type) => type.kind === (hasPicture ? "video" : "audio"));
+  const shown =
+    hasPicture === null ? undefined : matching.find((type) => type.kind === (hasPicture ? "video" : "audio"));
   return shown ?? matching.find((type) => type.extensions[0] === extension) ?? first;
 }
 
 function describeContent(extension: string, head: Uint8Array): string {
   if (head.length === 0) return "The file is empty.";
   const actual = fileTypes.find((type) => matchesContent(type, head));
-  return actual ? `The content is ${actual.mime}, not what .${extension} promises.` : `The content is not what .${extension} promises.`;
+  return actual
+    ? `The content is ${actual.mime}, not what .${extension} promises.`
+    : `The content is not what .${extension} promises.`;
 }

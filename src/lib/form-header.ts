@@ -3,7 +3,8 @@
 /** RFC 2046 section 5.1.1. */
 const boundaryPattern = /^[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]$/;
 /** `; name=token` or `; name="quoted"`, with the escapes that curl and old browsers write. */
-const parameterPattern = /;[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\[^])*)"|([^;" \t]*))[ \t]*/y;
+const parameterPattern =
+  /;[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\[^])*)"|([^;" \t]*))[ \t]*/y;
 
 export interface PartHeader {
   name: string;
@@ -28,15 +29,25 @@ export function readPartHeader(block: string): PartHeader | null {
   const [padding = "", ...lines] = block.split("\r\n");
   if (padding.trim() !== "" || lines.length > 32) return null;
   const headers = readLines(lines);
-  const [, rest] = /^form-data[ \t]*(;[^]*)?$/i.exec(headers?.get("content-disposition") ?? "") ?? [];
-  const parameters = rest === undefined ? null : readParameters(rest);
-  const name = parameters?.get("name");
   // RFC 7578 section 4.7 deprecates transfer encodings; storing the encoded text as the file would be silent damage.
-  const isPlain = ["", "7bit", "8bit", "binary"].includes((headers?.get("content-transfer-encoding") ?? "").toLowerCase());
-  if (!headers || !parameters || name === undefined || !isPlain) return null;
-  const extended = readExtendedValue(parameters.get("filename*"));
-  const fileName = extended ?? parameters.get("filename") ?? null;
-  return { name: unescapeForm(name), fileName: fileName === null ? null : unescapeForm(fileName), type: headers.get("content-type") ?? null };
+  if (
+    headers === null ||
+    !plainEncodings.includes((headers.get("content-transfer-encoding") ?? "binary").toLowerCase())
+  )
+    return null;
+  const names = readDisposition(headers.get("content-disposition") ?? "");
+  return names === null ? null : { ...names, type: headers.get("content-type") ?? null };
+}
+
+const plainEncodings = ["7bit", "8bit", "binary"];
+
+function readDisposition(value: string): Pick<PartHeader, "name" | "fileName"> | null {
+  const [, rest] = /^form-data[ \t]*(;[^]*)$/i.exec(value) ?? [];
+  const parameters = readParameters(rest ?? "");
+  const name = parameters?.get("name");
+  if (!parameters || name === undefined) return null;
+  const fileName = readExtendedValue(parameters.get("filename*")) ?? parameters.get("filename");
+  return { name: unescapeForm(name), fileName: fileName === undefined ? null : unescapeForm(fileName) };
 }
 
 function readLines(lines: readonly string[]): Map<string, string> | null {

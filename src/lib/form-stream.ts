@@ -106,8 +106,10 @@ async function* readEntries(form: Form): AsyncGenerator<FormEntry, void, undefin
   for (let header = await nextHeader(form); header !== null; header = await nextHeader(form)) {
     const kind = header.fileName === null ? "field" : "file";
     counts[kind] += 1;
-    if (counts.field > form.limits.maxFields) throw new FormStreamError("too-many-fields", `more than ${form.limits.maxFields} fields`);
-    if (counts.file > form.limits.maxFiles) throw new FormStreamError("too-many-files", `more than ${form.limits.maxFiles} files`);
+    if (counts.field > form.limits.maxFields)
+      throw new FormStreamError("too-many-fields", `more than ${form.limits.maxFields} fields`);
+    if (counts.file > form.limits.maxFiles)
+      throw new FormStreamError("too-many-files", `more than ${form.limits.maxFiles} files`);
     const content = createContent(form, kind === "field" ? form.limits.maxFieldBytes : form.limits.maxFileBytes, kind);
     if (header.fileName === null) {
       yield { kind: "field", name: header.name, value: await readText(content) };
@@ -126,7 +128,8 @@ async function skipPreamble(form: Form): Promise<void> {
     const piece = await form.source.readUpTo(form.delimiter);
     if (piece === "found") return;
     skippedBytes += piece === "end" ? 0 : piece.length;
-    if (piece === "end" || skippedBytes > maxSurroundingBytes) throw new FormStreamError("boundary-missing", "the body does not contain its boundary");
+    if (piece === "end" || skippedBytes > maxSurroundingBytes)
+      throw new FormStreamError("boundary-missing", "the body does not contain its boundary");
   }
 }
 
@@ -142,7 +145,8 @@ async function nextHeader(form: Form): Promise<PartHeader | null> {
     if (piece === "end") throw new FormStreamError("truncated", "the form ends before its closing boundary");
     pieces.push(piece);
     sizeBytes += piece.length;
-    if (sizeBytes > limits.maxHeaderBytes) throw new FormStreamError("header-too-large", `part headers above ${limits.maxHeaderBytes} bytes`);
+    if (sizeBytes > limits.maxHeaderBytes)
+      throw new FormStreamError("header-too-large", `part headers above ${limits.maxHeaderBytes} bytes`);
   }
   const header = readPartHeader(Buffer.concat(pieces).toString("utf8"));
   if (header === null) throw new FormStreamError("part-invalid", "a part has malformed headers or no name");
@@ -167,7 +171,8 @@ function createContent(form: Form, maxBytes: number, kind: FormEntry["kind"]) {
     isDone = piece === "found";
     if (piece === "found") return null;
     sizeBytes += piece.length;
-    if (sizeBytes > maxBytes) throw new FormStreamError(`${kind}-too-large`, `a ${kind} has more than ${maxBytes} bytes`);
+    if (sizeBytes > maxBytes)
+      throw new FormStreamError(`${kind}-too-large`, `a ${kind} has more than ${maxBytes} bytes`);
     return piece;
   }
 

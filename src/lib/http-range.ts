@@ -33,17 +33,26 @@ export function chooseRange(request: RangeRequest, subject: RangeSubject): Range
 
 /** A header that is malformed, of another unit or longer than 200 characters is ignored (RFC 9110 section 14.2). */
 export function parseRange(header: string | null, sizeBytes: number): RangeOutcome {
-  if (header === null || header.length > 200) return { kind: "whole" };
-  const [, set] = /^bytes=(.*)$/i.exec(header) ?? [];
-  const specs = (set ?? "").split(",").map((spec) => spec.trim()).filter((spec) => spec !== "");
-  const [, first, last] = (specs.length === 1 && /^(\d*)-(\d*)$/.exec(specs[0] ?? "")) || [];
-  if (first === undefined || last === undefined || (first === "" && last === "")) return { kind: "whole" };
+  const [first, last] = readSingleSpec(header ?? "") ?? [];
+  if (first === undefined || last === undefined) return { kind: "whole" };
   if (first === "") return suffixRange(Number(last), sizeBytes);
   const offset = Number(first);
   const end = last === "" ? Infinity : Number(last);
   if (end < offset) return { kind: "whole" };
   if (offset >= sizeBytes) return { kind: "unsatisfiable" };
   return { kind: "part", offset, lengthBytes: Math.min(end, sizeBytes - 1) - offset + 1 };
+}
+
+/** The digits on both sides of the hyphen; null for anything but one well-formed range. Lists may have empty elements (section 5.6.1). */
+function readSingleSpec(header: string): [first: string, last: string] | null {
+  const [, set = ""] = (header.length <= 200 && /^bytes=(.*)$/i.exec(header)) || [];
+  const [spec = "", ...others] = set
+    .split(",")
+    .map((element) => element.trim())
+    .filter((element) => element !== "");
+  const [, first, last] = /^(\d*)-(\d*)$/.exec(spec) ?? [];
+  if (others.length > 0 || first === undefined || last === undefined || first + last === "") return null;
+  return [first, last];
 }
 
 function suffixRange(lengthBytes: number, sizeBytes: number): RangeOutcome {
@@ -55,13 +64,18 @@ function suffixRange(lengthBytes: number, sizeBytes: number): RangeOutcome {
 }
 
 /** RFC 9110 section 13.1.5: strong comparison of entity tags, exact comparison of dates; no header matches. */
-export function ifRangeMatches(ifRange: string | null, subject: Pick<RangeSubject, "etag" | "lastModifiedMs">): boolean {
+export function ifRangeMatches(
+  ifRange: string | null,
+  subject: Pick<RangeSubject, "etag" | "lastModifiedMs">,
+): boolean {
   if (ifRange === null) return true;
   const validator = ifRange.trim();
   if (validator.startsWith('"')) return validator === subject.etag;
   // A weak tag never matches here, and only the fixed date form is read: guessing a date could splice two versions of a file.
   if (!/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(validator)) return false;
-  return subject.lastModifiedMs !== null && Date.parse(validator) === Math.floor(subject.lastModifiedMs / 1_000) * 1_000;
+  return (
+    subject.lastModifiedMs !== null && Date.parse(validator) === Math.floor(subject.lastModifiedMs / 1_000) * 1_000
+  );
 }
 
 /** The `Content-Range` header of a 206 or 416 answer; null for 200, which has none. */

@@ -52,7 +52,10 @@ export class PartWriterError extends Error {
 }
 
 /** Writes a whole stream. When it fails, no part is on its way any more, and the caller aborts the upload. */
-export async function writeParts<Part>(source: AsyncIterable<Uint8Array>, options: PartWriterOptions<Part>): Promise<PartsWritten<Part>> {
+export async function writeParts<Part>(
+  source: AsyncIterable<Uint8Array>,
+  options: PartWriterOptions<Part>,
+): Promise<PartsWritten<Part>> {
   const writer = createPartWriter(options);
   try {
     for await (const bytes of source) await writer.write(bytes);
@@ -65,7 +68,8 @@ export async function writeParts<Part>(source: AsyncIterable<Uint8Array>, option
 /** The object form, for a caller that makes its bytes piece by piece. After an error every further call fails with it. */
 export function createPartWriter<Part>(options: PartWriterOptions<Part>): PartWriter<Part> {
   const { maxBytes, put, partSizeBytes = defaultPartSizeBytes } = options;
-  if (Math.ceil(maxBytes / partSizeBytes) > maxParts) throw new RangeError(`${maxBytes} bytes need more than ${maxParts} parts`);
+  if (Math.ceil(maxBytes / partSizeBytes) > maxParts)
+    throw new RangeError(`${maxBytes} bytes need more than ${maxParts} parts`);
   const hash = createHash("sha256");
   const flight = createFlight(put, partSizeBytes);
   const head: Uint8Array[] = [];
@@ -115,7 +119,7 @@ function createFlight<Part>(put: PartWriterOptions<Part>["put"], partSizeBytes: 
 
   return {
     async fill(bytes: Uint8Array): Promise<void> {
-      for (let offset = 0; offset < bytes.length; ) {
+      for (let offset = 0; offset < bytes.length;) {
         filling ??= new Uint8Array(partSizeBytes);
         const taken = bytes.subarray(offset, offset + partSizeBytes - filledBytes);
         filling.set(taken, filledBytes);
@@ -142,13 +146,19 @@ function createFlight<Part>(put: PartWriterOptions<Part>["put"], partSizeBytes: 
 /** Runs one call at a time and none after a failure or the end. */
 function createTurns() {
   let state: { kind: "idle" } | { kind: "busy" } | { kind: "ended"; error: unknown } = { kind: "idle" };
-  return async function takeTurn<Result>(work: () => Promise<Result>, turn: { isLast?: boolean } = {}): Promise<Result> {
+  return async function takeTurn<Result>(
+    work: () => Promise<Result>,
+    turn: { isLast?: boolean } = {},
+  ): Promise<Result> {
     if (state.kind === "ended") throw state.error;
     if (state.kind === "busy") throw new PartWriterError("misuse", "a part writer takes one call at a time");
     state = { kind: "busy" };
     try {
       const result = await work();
-      state = turn.isLast === true ? { kind: "ended", error: new PartWriterError("misuse", "the part writer has finished") } : { kind: "idle" };
+      state =
+        turn.isLast === true
+          ? { kind: "ended", error: new PartWriterError("misuse", "the part writer has finished") }
+          : { kind: "idle" };
       return result;
     } catch (error) {
       state = { kind: "ended", error };

@@ -10,7 +10,8 @@ const maxExpiresInSeconds = 604_800;
 export interface SigningOptions {
   /** Origin of the S3 API; may have a path, e.g. `https://<account>.r2.cloudflarestorage.com`. */
   endpoint: string;
-  bucket: string;
+  /** Null when the endpoint's host names the bucket already. */
+  bucket: string | null;
   key: string;
   /** 1 to 604,800. */
   expiresInSeconds: number;
@@ -50,7 +51,8 @@ export interface PresignedRequest {
 
 /** `PUT` of one part of a multipart upload. */
 export async function presignPart(options: PartSigningOptions): Promise<PresignedRequest> {
-  if (!Number.isInteger(options.partNumber) || options.partNumber < 1 || options.partNumber > 10_000) throw new RangeError("part numbers go from 1 to 10,000");
+  if (!Number.isInteger(options.partNumber) || options.partNumber < 1 || options.partNumber > 10_000)
+    throw new RangeError("part numbers go from 1 to 10,000");
   return await presign(options, {
     method: "PUT",
     query: { partNumber: String(options.partNumber), uploadId: options.uploadId },
@@ -63,7 +65,11 @@ export async function presignPut(options: PutSigningOptions): Promise<PresignedR
   return await presign(options, {
     method: "PUT",
     query: {},
-    headers: { "content-length": lengthHeader(options.contentLength), "content-type": options.contentType, "if-none-match": "*" },
+    headers: {
+      "content-length": lengthHeader(options.contentLength),
+      "content-type": options.contentType,
+      "if-none-match": "*",
+    },
   });
 }
 
@@ -80,7 +86,8 @@ interface Call {
 
 async function presign(options: SigningOptions, call: Call): Promise<PresignedRequest> {
   const { expiresInSeconds, accessKeyId, secretAccessKey, region = "auto", signingKeys } = options;
-  if (!Number.isInteger(expiresInSeconds) || expiresInSeconds < 1 || expiresInSeconds > maxExpiresInSeconds) throw new RangeError("a URL is valid for 1 to 604,800 seconds");
+  if (!Number.isInteger(expiresInSeconds) || expiresInSeconds < 1 || expiresInSeconds > maxExpiresInSeconds)
+    throw new RangeError("a URL is valid for 1 to 604,800 seconds");
   const url = objectUrl(options);
   for (const [name, value] of Object.entries(call.query)) url.searchParams.set(name, value);
   url.searchParams.set("X-Amz-Expires", String(expiresInSeconds));
@@ -104,18 +111,23 @@ async function presign(options: SigningOptions, call: Call): Promise<PresignedRe
 }
 
 function objectUrl(options: Pick<SigningOptions, "endpoint" | "bucket" | "key">): URL {
-  const segments = [options.bucket, ...options.key.split("/")];
+  const segments = [...(options.bucket === null ? [] : [options.bucket]), ...options.key.split("/")];
   // URL parsers resolve dots and some servers merge slashes, so the signed path would name another object.
-  if (segments.some((segment) => segment === "" || segment === "." || segment === "..")) throw new RangeError("bucket and key must not have empty or dot segments");
+  if (segments.some((segment) => segment === "" || segment === "." || segment === ".."))
+    throw new RangeError("bucket and key must not have empty or dot segments");
   return new URL(`${options.endpoint.replace(/\/+$/, "")}/${segments.map(encodeSegment).join("/")}`);
 }
 
 /** RFC 3986: unlike `encodeURIComponent`, also `!'()*`. */
 function encodeSegment(segment: string): string {
-  return encodeURIComponent(segment).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+  return encodeURIComponent(segment).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }
 
 function lengthHeader(contentLength: number): string {
-  if (!Number.isSafeInteger(contentLength) || contentLength < 0) throw new RangeError("content-length must be a whole number of bytes");
+  if (!Number.isSafeInteger(contentLength) || contentLength < 0)
+    throw new RangeError("content-length must be a whole number of bytes");
   return String(contentLength);
 }

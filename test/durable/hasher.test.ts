@@ -128,6 +128,11 @@ describe("the queue", () => {
     expect(await stub.hash(password)).toMatchObject({ ok: true });
   });
 
+  it("serves calls of different requests in one queue", async () => {
+    const outcomes = await Promise.all(times(12, () => hashPassword(hashers, password)));
+    expect(new Set(outcomes.map((outcome) => (outcome.ok ? outcome.phc : outcome.reason))).size).toBe(12);
+  });
+
   it("lets another request of the object answer between two hashes", async () => {
     const order: string[] = [];
     await runInDurableObject(hashers.getByName("hasher-turns"), async (hasher) => {

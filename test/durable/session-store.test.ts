@@ -1,4 +1,4 @@
-/** Sessions: opening, sliding, refreshing in parallel, reuse, ending, and that all of it outlives the object's sleep. */
+/** Sessions: opening, sliding, ending, and that all of it outlives the object's sleep. */
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import {
@@ -7,66 +7,26 @@ import {
   countConversion,
   knowsDevice,
   listSessions,
-  type OpenedSession,
   openSession,
   readSealedApiKey,
   refreshSession,
   revokeAllSessions,
   revokeSession,
+  type OpenedSession,
 } from "#durable/session-store/client";
-import { createSessionCache, remember } from "#durable/session-store/cache";
 import { parseSessionToken } from "#durable/session-store/token";
-import { freshId, objects, times } from "./objects.ts";
-
-const sessions = objects.SESSION_STORE;
-const startMs = Date.now();
-const second = 1_000;
-const day = 86_400 * second;
-const origin = { ip: "192.0.2.7", userAgent: "test" };
-
-async function openOpaque(
-  userId: string,
-  more: { nowMs?: number; refreshTtlSeconds?: number; deviceId?: string } = {},
-) {
-  const request = {
-    userId,
-    sessionId: freshId("session"),
-    kind: "opaque",
-    ttlSeconds: 7 * 86_400,
-    ...origin,
-  } as const;
-  return await openSession(sessions, { nowMs: startMs, ...request, ...more });
-}
-
-async function openRefreshable(userId: string) {
-  const request = {
-    userId,
-    sessionId: freshId("session"),
-    kind: "access-refresh",
-    ...origin,
-  } as const;
-  return await openSession(sessions, {
-    ...request,
-    refreshTtlSeconds: 14 * 86_400,
-    nowMs: startMs,
-  });
-}
-
-/** What a caller would send to refresh: the parsed token. */
-function presented(token: string | null) {
-  const parsed = parseSessionToken(token ?? "");
-  if (!parsed) throw new Error("no token");
-  return { userId: parsed.userId, sessionId: parsed.sessionId, secret: parsed.secret };
-}
-
-async function isActive(opened: OpenedSession, userId: string, nowMs: number): Promise<boolean> {
-  const check = await checkSession(sessions, { userId, sessionId: opened.sessionId }, { nowMs, maxAgeMs: 0 });
-  return check.active;
-}
-
-function checkToken(token: string | null, nowMs: number) {
-  return checkOpaqueSession(sessions, presented(token), { nowMs, maxAgeMs: 0 });
-}
+import { freshId } from "./objects.ts";
+import {
+  checkToken,
+  day,
+  openOpaque,
+  openRefreshable,
+  origin,
+  presented,
+  second,
+  sessions,
+  startMs,
+} from "./session-support.ts";
 
 describe("opening and checking", () => {
   it("gives each kind its tokens and refuses lifetimes that do not fit", async () => {
@@ -171,130 +131,6 @@ describe("opening and checking", () => {
     expect(await seenAt(startMs + 59 * second)).toBe(startMs);
     expect(await seenAt(startMs + 60 * second)).toBe(startMs + 60 * second);
     expect(await seenAt(startMs + 100 * second)).toBe(startMs + 60 * second);
-  });
-});
-
-describe("refreshing", () => {
-  it("gives 50 parallel refreshes one successor", async () => {
-    const opened = await openRefreshable(freshId("user"));
-    const request = { ...presented(opened.refreshToken), nowMs: startMs + second };
-    const outcomes = await Promise.all(times(50, () => refreshSession(sessions, request)));
-    const tokens = outcomes.map((outcome) => (outcome.ok ? outcome.refreshToken : outcome.reason));
-    expect(new Set(tokens).size).toBe(1);
-    expect(parseSessionToken(tokens[0] ?? "")).not.toBeNull();
-    expect(outcomes.filter((outcome) => outcome.ok && outcome.rotated)).toHaveLength(1);
-    expect(tokens[0]).not.toBe(opened.refreshToken);
-    expect(
-      await refreshSession(sessions, {
-        ...presented(tokens[0] ?? ""),
-        nowMs: startMs + 2 * second,
-      }),
-    ).toMatchObject({
-      ok: true,
-      rotated: true,
-    });
-  });
-
-  it("repeats the successor for 30 seconds, also after the object slept and after further refreshes", async () => {
-    const userId = freshId("user");
-    const opened = await openRefreshable(userId);
-    const at = (token: string | null, nowMs: number) => refreshSession(sessions, { ...presented(token), nowMs });
-    const first = await at(opened.refreshToken, startMs);
-    if (!first.ok) throw new Error(first.reason);
-    await evictDurableObject(sessions.getByName(userId));
-    expect(await at(opened.refreshToken, startMs + 29 * second)).toEqual({
-      ...first,
-      rotated: false,
-    });
-    expect(await at(first.refreshToken, startMs + 29 * second)).toMatchObject({
-      ok: true,
-      rotated: true,
-    });
-    expect(await at(opened.refreshToken, startMs + 30 * second)).toEqual({
-      ...first,
-      rotated: false,
-    });
-  });
-
-  it("ends the whole session when an exchanged token comes back after 30 seconds", async () => {
-    const userId = freshId("user");
-    const opened = await openRefreshable(userId);
-    const other = await openRefreshable(userId);
-    const at = (token: string | null, nowMs: number) => refreshSession(sessions, { ...presented(token), nowMs });
-    const first = await at(opened.refreshToken, startMs);
-    if (!first.ok) throw new Error(first.reason);
-    const replayMs = startMs + 30 * second + 1;
-    expect(await at(opened.refreshToken, replayMs)).toEqual({ ok: false, reason: "reused" });
-    expect(await at(first.refreshToken, replayMs)).toEqual({ ok: false, reason: "revoked" });
-    expect(await isActive(opened, userId, replayMs)).toBe(false);
-    expect(await isActive(other, userId, replayMs)).toBe(true);
-  });
-
-  it("recognises a replay many refreshes later", async () => {
-    const opened = await openRefreshable(freshId("user"));
-    let token = opened.refreshToken;
-    for (let round = 0; round < 20; round += 1) {
-      const next = await refreshSession(sessions, {
-        ...presented(token),
-        nowMs: startMs + round * 60 * second,
-      });
-      token = next.ok ? next.refreshToken : null;
-    }
-    const replay = { ...presented(opened.refreshToken), nowMs: startMs + 3_600 * second };
-    expect(await refreshSession(sessions, replay)).toEqual({ ok: false, reason: "reused" });
-    expect(await refreshSession(sessions, { ...presented(token), nowMs: startMs + 3_600 * second })).toEqual({
-      ok: false,
-      reason: "revoked",
-    });
-  });
-
-  it("cannot be made to end a session by guessing", async () => {
-    const userId = freshId("user");
-    const opened = await openRefreshable(userId);
-    const guess = { ...presented(opened.refreshToken), secret: "A".repeat(43), nowMs: startMs };
-    expect(await refreshSession(sessions, guess)).toEqual({ ok: false, reason: "unknown" });
-    expect(await isActive(opened, userId, startMs)).toBe(true);
-  });
-
-  it("expires an unused refresh token, and every token thirty days after sign-in", async () => {
-    const opened = await openRefreshable(freshId("user"));
-    const at = (token: string | null, nowMs: number) => refreshSession(sessions, { ...presented(token), nowMs });
-    expect(await at(opened.refreshToken, startMs + 14 * day)).toEqual({
-      ok: false,
-      reason: "expired",
-    });
-    let token = opened.refreshToken;
-    for (const days of [13, 26]) {
-      const next = await at(token, startMs + days * day);
-      if (!next.ok) throw new Error(next.reason);
-      expect(next.refreshExpiresAtMs).toBe(startMs + Math.min(days + 14, 30) * day);
-      token = next.refreshToken;
-    }
-    expect(await at(token, startMs + 30 * day)).toEqual({ ok: false, reason: "expired" });
-  });
-
-  it("renews the session token of an opaque session and lets the old one go after the grace time", async () => {
-    const opened = await openOpaque(freshId("user"), { refreshTtlSeconds: 30 * 86_400 });
-    const next = await refreshSession(sessions, {
-      ...presented(opened.refreshToken),
-      nowMs: startMs,
-    });
-    if (!next.ok) throw new Error(next.reason);
-    expect(next.token).not.toBe(opened.token);
-    expect(next.tokenExpiresAtMs).toBe(startMs + 7 * day);
-    expect(await checkToken(opened.token, startMs + 29 * second)).toMatchObject({ active: true });
-    expect(await checkToken(opened.token, startMs + 30 * second)).toEqual({
-      active: false,
-      reason: "expired",
-    });
-    expect(await checkToken(next.token, startMs + day)).toMatchObject({
-      active: true,
-      expiresAtMs: startMs + 7 * day,
-    });
-    expect(await checkToken(next.token, startMs + 7 * day)).toEqual({
-      active: false,
-      reason: "expired",
-    });
   });
 });
 
@@ -407,96 +243,5 @@ describe("sleep and sweeping", () => {
     expect(left).toEqual({ tables: [], alarm: null });
     const anew = await openOpaque(userId);
     expect(await checkToken(anew.token, startMs)).toMatchObject({ active: true });
-  });
-});
-
-describe("the isolate's memory", () => {
-  async function remembered() {
-    const userId = freshId("user");
-    const { sessionId } = await openOpaque(userId);
-    const cache = createSessionCache();
-    const request = { userId, sessionId };
-    const late: Array<Promise<unknown>> = [];
-    const waitUntil = (work: Promise<unknown>) => void late.push(work);
-    const check = (nowMs: number, maxAgeMs?: number) =>
-      checkSession(sessions, request, {
-        nowMs,
-        cache,
-        waitUntil,
-        ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
-      });
-    // Behind the client's back, so that only asking the object can tell.
-    const endElsewhere = () => sessions.getByName(userId).revoke({ sessionId, reason: "signed-out", nowMs: startMs });
-    return { request, cache, late, check, endElsewhere };
-  }
-
-  it("answers from memory for ten seconds and asks when told to or when it is older", async () => {
-    const { check, endElsewhere } = await remembered();
-    expect(await check(startMs)).toMatchObject({ active: true });
-    await endElsewhere();
-    expect(await check(startMs + 4_999)).toMatchObject({ active: true });
-    expect(await check(startMs + 4_999, 0)).toEqual({ active: false, reason: "revoked" });
-    const other = await remembered();
-    await other.check(startMs);
-    await other.endElsewhere();
-    expect(await other.check(startMs + 10_000)).toEqual({ active: false, reason: "revoked" });
-  });
-
-  it("renews an answer of more than five seconds once, behind the answer", async () => {
-    const { check, endElsewhere, late } = await remembered();
-    await check(startMs);
-    await endElsewhere();
-    expect(await check(startMs + 5_000)).toMatchObject({ active: true });
-    expect(await check(startMs + 5_000)).toMatchObject({ active: true });
-    expect(late).toHaveLength(1);
-    await Promise.all(late);
-    expect(await check(startMs + 5_001)).toEqual({ active: false, reason: "revoked" });
-  });
-
-  it("forgets a session ended here at once, and does not take back an answer from before", async () => {
-    const { request, cache, check, late } = await remembered();
-    await check(startMs);
-    await check(startMs + 6_000);
-    expect(late).toHaveLength(1);
-    await revokeSession(sessions, { ...request, reason: "signed-out", nowMs: startMs }, { cache });
-    await Promise.all(late);
-    expect(await check(startMs + 6_001)).toEqual({ active: false, reason: "revoked" });
-  });
-
-  it("does not answer for another secret, nor past the end of the session", async () => {
-    const userId = freshId("user");
-    const sessionId = freshId("session");
-    const opened = await openSession(sessions, {
-      userId,
-      sessionId,
-      kind: "opaque",
-      ttlSeconds: 2,
-      ...origin,
-      nowMs: startMs,
-    });
-    const cache = createSessionCache();
-    const real = presented(opened.token);
-    expect(await checkOpaqueSession(sessions, real, { nowMs: startMs, cache })).toMatchObject({
-      active: true,
-    });
-    const wrong = { ...real, secret: "A".repeat(43) };
-    expect(await checkOpaqueSession(sessions, wrong, { nowMs: startMs, cache })).toMatchObject({
-      active: false,
-    });
-    expect(await checkOpaqueSession(sessions, real, { nowMs: startMs + 1, cache })).toMatchObject({
-      active: true,
-    });
-    expect(await checkOpaqueSession(sessions, real, { nowMs: startMs + 2_000, cache })).toMatchObject({
-      reason: "expired",
-    });
-  });
-
-  it("stays within its bound", () => {
-    const cache = createSessionCache();
-    const check = { active: false, reason: "revoked" } as const;
-    for (let index = 0; index < 5_100; index += 1) {
-      remember(cache, { sessionId: `ses_${index}` }, { check, askedAtMs: startMs, generation: cache.generation });
-    }
-    expect(cache.entries.size).toBe(5_000);
   });
 });

@@ -13,6 +13,8 @@ export interface CallOptions {
   /** Sent as JSON unless it is a string, bytes, a stream or a form. */
   body?: unknown;
   headers?: Record<string, string>;
+  /** Other bindings than the usual ones, for tests that count or break calls. */
+  env?: Bindings;
 }
 
 export interface Called {
@@ -38,7 +40,7 @@ export async function call(method: string, path: string, options: CallOptions = 
   if (options.as) headers.set("authorization", `Bearer ${options.as}`);
   const execution = createExecutionContext();
   const request = new Request(`http://127.0.0.1:8787${path}`, { method: method.toUpperCase(), headers, body });
-  const response = await worker.fetch(request as never, bindings, execution);
+  const response = await worker.fetch(request as never, options.env ?? bindings, execution);
   const bytes = new Uint8Array(await response.arrayBuffer());
   await waitOnExecutionContext(execution);
   const isJson = (response.headers.get("content-type") ?? "").includes("json");

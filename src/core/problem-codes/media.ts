@@ -20,6 +20,7 @@ export const mediaProblems = {
   "file-not-found": { status: 404, title: "No such file", suggestion: "See GET /v1/files." },
   "file-in-use": { status: 409, title: "The file is in use", suggestion: "End what is listed in references, or delete with force=true." },
   "range-not-satisfiable": { status: 416, title: "Range not satisfiable", suggestion: "Ask for bytes within the file." },
+  "file-damaged": { status: 500, title: "The stored file is damaged", suggestion: "Upload the file again and report the requestId." },
   "form-invalid": { status: 400, title: "The form cannot be read", suggestion: "Send multipart/form-data with the documented fields." },
   "form-file-missing": { status: 422, title: "The form has no file", suggestion: "Send the file in the documented field." },
 } as const satisfies Record<string, ProblemKind>;

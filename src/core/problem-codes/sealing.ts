@@ -31,4 +31,6 @@ export const sealingProblems = {
   "encryption-key-not-rotatable": { status: 409, title: "The key cannot be rotated", suggestion: "Only an active user key can be rotated." },
   "encryption-key-limit-reached": { status: 409, title: "Too many imported keys", suggestion: "Deactivate imports that are not used: at most 50 a workspace." },
   "encryption-key-damaged": { status: 409, title: "A stored key is damaged", suggestion: "Restore the database from a backup: the stored key fails authentication." },
+  "request-key-erased": { status: 409, title: "The key given with the request is gone", suggestion: "Start the conversion again with masterKeyHex." },
+  "source-changed": { status: 409, title: "The file changed while it was sealed", suggestion: "Start the conversion again." },
 } as const satisfies Record<string, ProblemKind>;

@@ -5,7 +5,7 @@ import wasm from "@phi-ag/argon2/argon2.wasm";
 import { currentProfile, formatArgon2id, type Argon2idHash, type PasswordHash, type ScryptHash } from "./phc.ts";
 
 /** Passwords above this are refused before any work: the bound of the password policy. */
-export const maxPasswordBytes = 1_024;
+const maxPasswordBytes = 1_024;
 
 const encoder = new TextEncoder();
 const mebibyte = 1024 * 1024;

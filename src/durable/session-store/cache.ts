@@ -7,7 +7,7 @@ import type { SessionCheck } from "./shapes.ts";
 
 export const maxCacheAgeMs = 10_000;
 /** From this age on an entry still answers, but is renewed behind the answer. */
-export const renewAfterMs = 5_000;
+const renewAfterMs = 5_000;
 const maxEntries = 5_000;
 /** A renewal that has not come back after this long was lost with its request; the next request may try again. */
 const renewalPatienceMs = 2_000;

@@ -1,8 +1,8 @@
 /** When password sign-in locks: five failures within an hour lock it for an hour. Pure; the same for known and unknown addresses. */
 
-export const maxFailures = 5;
-export const failureWindowMs = 3_600_000;
-export const lockMs = 3_600_000;
+const maxFailures = 5;
+const failureWindowMs = 3_600_000;
+const lockMs = 3_600_000;
 
 export interface Lockout {
   /** At most `maxFailures`, oldest first. */

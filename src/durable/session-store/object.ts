@@ -17,6 +17,7 @@ import {
   type Lifetimes,
   type SessionEndReason,
 } from "./rules.ts";
+import { hashOf, newSecret, successorKey, successorsOf } from "./secrets.ts";
 import type { At, LockoutState, Opened, OpenRequest, Refreshed, SessionCheck, SessionSummary } from "./shapes.ts";
 
 const minSweepDelayMs = 3_600_000;
@@ -177,9 +178,9 @@ export class SessionStore extends DurableObject {
     return stateOf(this.#lockout(request.nowMs ?? Date.now()));
   }
 
-  signInFailed(request: At = {}): Promise<LockoutState> {
+  async signInFailed(request: At = {}): Promise<LockoutState> {
     const nowMs = request.nowMs ?? Date.now();
-    return this.#writeLockout(withFailure(this.#lockout(nowMs), nowMs));
+    return await this.#writeLockout(withFailure(this.#lockout(nowMs), nowMs));
   }
 
   /**
@@ -194,9 +195,10 @@ export class SessionStore extends DurableObject {
     return { ...(await this.#writeLockout(withFailure(current, nowMs))), allowed: true };
   }
 
-  signInAbandoned(request: At = {}): Promise<LockoutState> {
+  async signInAbandoned(request: At = {}): Promise<LockoutState> {
+    if (!this.#hasLockout) return stateOf(noLockout);
     const nowMs = request.nowMs ?? Date.now();
-    return this.#writeLockout(withoutNewestFailure(this.#lockout(nowMs), nowMs));
+    return await this.#writeLockout(withoutNewestFailure(this.#lockout(nowMs), nowMs));
   }
 
   signInSucceeded(): void {

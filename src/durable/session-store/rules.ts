@@ -23,7 +23,7 @@ export const maxEndedSessions = 200;
 /** A refresh every half hour for 30 days makes 1,440. Older ones are refused as unknown instead of as reused. */
 export const maxRetiredTokens = 2_000;
 /** A session that is used all the time writes once a minute, not once a request. */
-export const touchIntervalMs = 60_000;
+const touchIntervalMs = 60_000;
 
 export interface Lifetimes {
   ttlSeconds: number | null;

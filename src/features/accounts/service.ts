@@ -10,7 +10,7 @@ import { insertPersonalWorkspace } from "#features/workspaces/service";
 import { displayName, isCommonPassword } from "./rules.ts";
 import { type SessionChoice, startSession } from "./sign-in.ts";
 import type { UserShape } from "./shapes.ts";
-import { findByEmail, findById, findByUsername, insertUser, updateUser } from "./store.ts";
+import { findByEmail, findById, insertUser, updateUser } from "./store.ts";
 import { busy, hasherChoice } from "./hashing.ts";
 import type { UserRow } from "./tables.ts";
 

@@ -37,14 +37,8 @@ export async function signIn(ctx: Ctx, given: Attempt): Promise<{ user: UserRow;
     name.includes("@") ? findByEmail(ctx.db, name) : findByUsername(ctx.db, name),
   ]);
   if (!attempt.allowed) throw locked(ctx, attempt.lockedUntilMs ?? ctx.now());
-  const verified = user
-    ? await verifyPassword(ctx.objects.HASHER, { password: given.password, phc: user.passwordPhc }, hasherChoice(ctx))
-    : await verifyAgainstNothing(ctx.objects.HASHER, given.password, hasherChoice(ctx));
-  if (!verified.ok && verified.reason === "busy") {
-    await signInAbandoned(ctx.objects.SESSION_STORE, lock);
-    throw busy();
-  }
-  if (!user || user.status !== "active" || !verified.ok || !verified.matches) throw new Problem("sign-in-failed");
+  const { needsUpgrade } = await comparePassword(ctx, { user, password: given.password, lock });
+  if (!user) throw new Problem("sign-in-failed");
   const workspaceId = personalWorkspaceId(user.id);
   const [tokens, membership] = await Promise.all([
     startSession(ctx, user.id, given.sessionKind),
@@ -55,8 +49,26 @@ export async function signIn(ctx: Ctx, given: Attempt): Promise<{ user: UserRow;
       auditEntry({ ...ctx, workspaceId }, "account.signed-in", { target: user.id }),
     ]),
   ]);
-  if (verified.needsUpgrade) ctx.later(upgradeHash(ctx, user.id, given.password));
+  if (needsUpgrade) ctx.later(upgradeHash(ctx, user.id, given.password));
   return { user, plan: membership?.plan ?? "free", tokens };
+}
+
+/** Throws unless the password is the user's. No user costs what a user costs. */
+async function comparePassword(
+  ctx: Ctx,
+  attempt: { user: UserRow | null; password: string; lock: { addressHash: string; nowMs: number } },
+): Promise<{ needsUpgrade: boolean }> {
+  const { user, password } = attempt;
+  const verified = user
+    ? await verifyPassword(ctx.objects.HASHER, { password, phc: user.passwordPhc }, hasherChoice(ctx))
+    : await verifyAgainstNothing(ctx.objects.HASHER, password, hasherChoice(ctx));
+  if (verified.ok && verified.matches && user?.status === "active") return verified;
+  if (!verified.ok && verified.reason === "busy") {
+    // Nothing was compared, so the try does not count.
+    await signInAbandoned(ctx.objects.SESSION_STORE, attempt.lock);
+    throw busy();
+  }
+  throw new Problem("sign-in-failed");
 }
 
 function locked(ctx: Ctx, untilMs: number): Problem {

@@ -5,6 +5,7 @@
  */
 import { createHash, createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import type { MasterKey } from "#core/env";
+import { bytesId, idBytes } from "#core/ids";
 import { decodeBase62, encodeBase62 } from "#lib/base62";
 
 const payloadBytes = 41;
@@ -34,14 +35,12 @@ function tagOf(master: MasterKey, mode: KeyMode, payload: Uint8Array): Uint8Arra
   return createHmac("sha256", tagKey(master)).update(mode).update(payload).digest().subarray(0, tagBytes);
 }
 
-/** @param source `random`: 34 bytes, 10 for the id and 24 (192 bits) for the secret; the id starts with the time, so ids sort by it. */
-export function makeKey(master: MasterKey, mode: KeyMode, source: { nowMs: number; random: Uint8Array }): ReadKey & { text: string } {
+/** @param parts `id`: the key's id, whose 128 bits go into the key; `secret`: 24 random bytes (192 bits). */
+export function makeKey(master: MasterKey, mode: KeyMode, parts: { id: string; secret: Uint8Array }): ReadKey & { text: string } {
   const payload = new Uint8Array(payloadBytes);
-  const view = new DataView(payload.buffer);
-  view.setUint8(0, master.version);
-  view.setUint16(1, Math.floor(source.nowMs / 2 ** 32));
-  view.setUint32(3, source.nowMs % 2 ** 32);
-  payload.set(source.random.subarray(0, 34), 7);
+  payload[0] = master.version;
+  payload.set(idBytes(parts.id), 1);
+  payload.set(parts.secret.subarray(0, 24), 17);
   const bytes = new Uint8Array(payloadBytes + tagBytes);
   bytes.set(payload);
   bytes.set(tagOf(master, mode, payload), payloadBytes);
@@ -62,7 +61,7 @@ export function readKey(masters: readonly MasterKey[], text: string): ReadKey | 
 function describe(mode: KeyMode, payload: Uint8Array): ReadKey {
   return {
     mode,
-    id: `key_${Buffer.from(payload.subarray(1, 17)).toString("hex")}`,
+    id: bytesId("apiKey", payload.subarray(1, 17)),
     hash: createHash("sha256").update(payload.subarray(1)).digest("hex"),
   };
 }

@@ -21,7 +21,7 @@ export async function createKey(ctx: WorkspaceCtx, given: { name: string; scopes
   if ((await countKeys(ctx)) >= maxKeys) throw new Problem("api-key-limit-reached", { detail: `At most ${maxKeys} keys a workspace.` });
   const scopes = given.scopes ?? permissionNames.filter((name) => mayGrant(ctx, name) && !("fresh" in permissions[name]));
   refuseEscalation(ctx, scopes);
-  const made = makeKey(ctx.settings.masterKeys[0], given.mode, { nowMs: ctx.now(), random: ctx.random(34) });
+  const made = makeKey(ctx.settings.masterKeys[0], given.mode, { id: ctx.newId("apiKey"), secret: ctx.random(24) });
   const row: ApiKeyRow = {
     id: made.id,
     workspaceId: ctx.workspaceId,

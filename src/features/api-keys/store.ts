@@ -36,8 +36,10 @@ export function touchKey(db: Database, id: string, at: number): Statement {
   return db.update(apiKeys).set({ lastUsedAt: at }).where(eq(apiKeys.id, id));
 }
 
+/** An id can only be there already when an interrupted request made it: that secret reached nobody, so the new one takes its place. */
 export function insertKey(ctx: WorkspaceCtx, row: typeof apiKeys.$inferInsert): Statement {
-  return ctx.db.insert(apiKeys).values(row);
+  const { hash, start } = row;
+  return ctx.db.insert(apiKeys).values(row).onConflictDoUpdate({ target: apiKeys.id, set: { hash, start } });
 }
 
 const living = (ctx: WorkspaceCtx) => and(eq(apiKeys.workspaceId, ctx.workspaceId), isNull(apiKeys.deletedAt));

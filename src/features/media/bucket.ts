@@ -44,8 +44,11 @@ export async function assemble(ctx: Bucket, key: string, { r2UploadId, parts }: 
 
 /** Removes what an upload left: its open multipart upload first, because a complete that is under way could still make the object. */
 export async function removeBytes(ctx: Bucket, upload: { r2Key: string; r2UploadId: string | null }): Promise<void> {
-  if (upload.r2UploadId !== null) await abortParts(ctx, upload.r2Key, upload.r2UploadId);
-  await ctx.files.delete(upload.r2Key);
+  try {
+    if (upload.r2UploadId !== null) await abortParts(ctx, upload.r2Key, upload.r2UploadId);
+  } finally {
+    await ctx.files.delete(upload.r2Key);
+  }
 }
 
 /** Harmless when the multipart upload has ended. */

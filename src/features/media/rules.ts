@@ -98,12 +98,17 @@ export interface AgreedType {
  * Bytes are checked by `requireContentType` once they have arrived.
  */
 export function requireClaimedType(fileName: string, declaredType: string): AgreedType {
-  const outcome = checkFileType({ fileName, declaredType, head: new Uint8Array() });
-  // Without bytes the content cannot match, so this reason means that everything before it agreed.
-  if (!outcome.ok && outcome.reason !== "content-mismatch") throw refusedType(outcome);
+  requireClaim({ fileName, declaredType });
   const type = fileTypeByMime(declaredType);
   if (!type) throw new Problem("file-type-unsupported");
   return { contentType: type.mime, kind: type.kind };
+}
+
+/** Refuses a name and a declared type that cannot go together, whatever the bytes are. */
+export function requireClaim(claim: Pick<Content, "fileName" | "declaredType">, options: { allowUndeclared?: boolean } = {}): void {
+  const outcome = checkFileType({ ...claim, head: new Uint8Array() }, options);
+  // Without bytes the content cannot match, so this reason means that everything before it agreed.
+  if (!outcome.ok && outcome.reason !== "content-mismatch") throw refusedType(outcome);
 }
 
 interface Content {

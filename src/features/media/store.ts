@@ -12,6 +12,8 @@ type Db = { db: Database; now(): number };
 /** D1 binds at most 100 values a statement. */
 const maxBound = 100;
 const partColumns = 6;
+/** A file has at most 50 parts and a page at most 101 uploads. */
+const maxListedParts = 10_000;
 
 const isUpload = (workspaceId: string, id: string) => and(eq(uploads.id, id), eq(uploads.workspaceId, workspaceId));
 const isFile = (workspaceId: string, id: string) => and(eq(files.id, id), eq(files.workspaceId, workspaceId), isNull(files.deletedAt));
@@ -72,7 +74,8 @@ export async function listParts(ctx: Db, workspaceId: string, uploadIds: readonl
     .select()
     .from(uploadParts)
     .where(and(eq(uploadParts.workspaceId, workspaceId), sql`${uploadParts.uploadId} in (select value from json_each(${JSON.stringify(uploadIds)}))`))
-    .orderBy(asc(uploadParts.uploadId), asc(uploadParts.partNumber));
+    .orderBy(asc(uploadParts.uploadId), asc(uploadParts.partNumber))
+    .limit(maxListedParts);
 }
 
 type NewPart = Pick<UploadPartRow, "partNumber" | "etag" | "sizeBytes">;
@@ -101,7 +104,7 @@ export function guardUpload(ctx: Db, upload: UploadRow, statuses: readonly Uploa
     .where(isUpload(upload.workspaceId, upload.id));
 }
 
-type UploadChange = Partial<Pick<UploadRow, "status" | "contentType" | "kind" | "sizeBytes" | "problemCode" | "problemDetail" | "r2UploadId" | "sweepAt">>;
+type UploadChange = Partial<Pick<UploadRow, "status" | "contentType" | "kind" | "sizeBytes" | "problemCode" | "problemDetail" | "urlsExpireAt" | "sweepAt">>;
 
 export function updateUpload(ctx: Db, upload: UploadRow, change: UploadChange): Statement {
   return ctx.db

@@ -1,6 +1,7 @@
 /** Uploads, the parts they consist of, and files. Bytes are in object storage; these rows say what is there and whose it is. */
 import { sql } from "drizzle-orm";
 import { check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import type { ProblemCode } from "#core/problem";
 import type { FileKind, FileOrigin, UploadStatus, UploadStrategy } from "./states.ts";
 
 /** An upload and the file it becomes. Its file id is decided at its start, so that completing it twice makes one file. */
@@ -24,11 +25,13 @@ export const uploads = sqliteTable(
     r2Key: text("r2_key").notNull(),
     r2UploadId: text("r2_upload_id"),
     status: text("status").$type<UploadStatus>().notNull(),
-    problemCode: text("problem_code"),
+    problemCode: text("problem_code").$type<ProblemCode>(),
     problemDetail: text("problem_detail"),
     createdAt: integer("created_at").notNull(),
     updatedAt: integer("updated_at").notNull(),
     expiresAt: integer("expires_at").notNull(),
+    /** Until when a URL that was given out can still make the object (strategy `single`): it has to be removed again after that. */
+    urlsExpireAt: integer("urls_expire_at"),
     /** When the sweep has to look at the row: to expire it, to finish it, or to remove what it left in storage; null: never. */
     sweepAt: integer("sweep_at"),
     /** Set by the guard of a batch: a condition that does not hold makes it 0, the check fails and the whole batch rolls back. */

@@ -1,10 +1,10 @@
 /** Health and status. */
 import { defineFeature } from "#core/feature";
-import { crons, defineSchedule } from "#core/schedule";
+import { defineSchedule, type Schedule } from "#core/schedule";
 import { routes } from "./routes.ts";
 import { recordTick } from "./store.ts";
 
-const tick = (every: keyof typeof crons) =>
+const tick = (every: Schedule["every"]) =>
   defineSchedule({
     name: `monitoring.tick-${every}`,
     every,

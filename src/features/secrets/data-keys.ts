@@ -31,9 +31,9 @@ export async function openDataKey(ctx: KeyCtx, keyId: string): Promise<Uint8Arra
 }
 
 async function isSessionAlive(ctx: KeyCtx, { userId, sessionId }: EncryptionKeyRow): Promise<boolean> {
-  const { objects, now } = ctx;
+  const { objects } = ctx;
   if (!objects || sessionId === null) return false;
-  return (await sessionEnd({ objects, now }, { userId, sessionId })) !== null;
+  return (await sessionEnd({ objects, now: () => ctx.now() }, { userId, sessionId })) !== null;
 }
 
 /** Overwrites the data keys of one conversion: its images can never be opened again. */

@@ -1,7 +1,7 @@
 /** /v1/encryption-keys: the keys that wrap data keys, and imported EchoCipher master keys. */
 import { endpoint, Reply } from "#core/endpoint";
 import * as service from "./service.ts";
-import { keyListQuery, keyPage, keyParams, keyShape, newKeyShape, rotationShape } from "./shapes.ts";
+import { keyListQuery, keyOwnerQuery, keyPage, keyParams, keyShape, newKeyShape, rotationShape } from "./shapes.ts";
 
 export const routes = [
   endpoint({
@@ -50,10 +50,11 @@ export const routes = [
     summary: "Replace a user key; images sealed before still open",
     access: "encryption-keys:write",
     params: keyParams,
+    query: keyOwnerQuery,
     returns: rotationShape,
     idempotent: true,
-    problems: ["encryption-key-not-found", "encryption-key-not-rotatable"],
-    handle: (ctx, { params }) => service.rotateKey(ctx, params.id),
+    problems: ["encryption-key-not-found", "encryption-key-not-rotatable", "user-not-found"],
+    handle: (ctx, { params, query }) => service.rotateKey(ctx, params.id, query),
   }),
   endpoint({
     name: "deactivateEncryptionKey",

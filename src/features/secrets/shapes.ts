@@ -2,7 +2,13 @@
 import { z } from "@hono/zod-openapi";
 import { pageOf, pageQuery } from "#core/page";
 
-export const keyParams = z.object({ id: z.string().max(64).openapi({ example: "ekey_01kahs7m3n0000000000000000" }) });
+export const keyParams = z.object({
+  id: z.string().max(64).openapi({ example: "ekey_01kahs7m3n0000000000000000", description: "The key's id, or `active`: your own active user key." }),
+});
+
+export const keyOwnerQuery = z.object({
+  userId: z.string().max(64).optional().openapi({ description: "Your own id or `me`: other people's keys are not reached this way." }),
+});
 
 export const keyListQuery = pageQuery.extend({
   keyType: z.enum(["user", "master", "session"]).optional(),

@@ -46,6 +46,22 @@ export async function findActiveUserKeyOf(ctx: InWorkspace, userId: string): Pro
   return row ?? null;
 }
 
+/** A person's user keys are numbered without gaps, and the active one is always the last. */
+export async function findUserKeyOfVersion(ctx: InWorkspace, userId: string, version: number): Promise<EncryptionKeyRow | null> {
+  const [row] = await ctx.db
+    .select()
+    .from(encryptionKeys)
+    .where(
+      and(
+        eq(encryptionKeys.workspaceId, ctx.workspaceId),
+        eq(encryptionKeys.userId, userId),
+        eq(encryptionKeys.keyType, "user"),
+        eq(encryptionKeys.version, version),
+      ),
+    );
+  return row ?? null;
+}
+
 export async function findActiveSessionKey(ctx: InWorkspace, sessionId: string): Promise<EncryptionKeyRow | null> {
   const [row] = await ctx.db
     .select()

@@ -4,10 +4,10 @@
  */
 
 const MODULUS = 65_521;
-const GROUP_BYTES = 64;
-const GROUP_WORDS = GROUP_BYTES / 4;
-/** 16 groups keep both sums below 2^31, so that the engine stays with 32-bit integers and divides once in 1,024 bytes. */
-const GROUPS_PER_REDUCTION = 16;
+const GROUP_WORDS = 4;
+const GROUP_BYTES = GROUP_WORDS * 4;
+/** Eleven groups: see `sumWords`. */
+const STRETCH_WORDS = 11 * GROUP_WORDS;
 /** Every other byte of a word: two lanes of 16 bits. */
 const LANES = 0x00ff_00ff;
 
@@ -23,7 +23,7 @@ export function adler32(bytes: Uint8Array<ArrayBuffer>, range: { offset: number;
   const start = bytes.byteOffset + offset;
   const groups = start % 4 === 0 ? Math.floor(sizeBytes / GROUP_BYTES) : 0;
   let sums = { low: adler & 0xffff, high: adler >>> 16 };
-  if (groups > 0) sums = sumGroups(new Uint32Array(bytes.buffer, start, groups * GROUP_WORDS), sums);
+  if (groups > 0) sums = sumWords(new Int32Array(bytes.buffer, start, groups * GROUP_WORDS), sums);
   let { low, high } = sums;
   // At most 5,552 bytes fit before a 32-bit overflow (RFC 1950 sample code); unaligned input may be longer than that.
   for (let position = offset + groups * GROUP_BYTES, end = offset + sizeBytes; position < end; ) {
@@ -39,44 +39,47 @@ export function adler32(bytes: Uint8Array<ArrayBuffer>, range: { offset: number;
 }
 
 /**
- * Sums groups of 64 bytes, four bytes of a word at a time. `even` and `odd` hold two byte sums each in 16-bit lanes (at
- * most 16 x 255), `evenRuns` and `oddRuns` the sums of those sums before each word (at most 120 x 255 = 30,600, so no
- * lane overflows). A byte in word k counts 4 x (15 - k) times through the runs and 4, 3, 2 or 1 times more by its place.
+ * Sums four bytes of a word at a time, in two lanes of 16 bits each: `even` holds the sums of first and third bytes, `odd`
+ * those of second and fourth. Per group of four words, `...Runs` counts each byte 4 x (words after it in the group) times
+ * too few by a factor of 4; `...Groups` counts it once per group after it. After eleven groups a lane holds at most
+ * 255 x 4 x (0 + 1 + ... + 10) = 56,100: one group more could overflow it.
  */
-function sumGroups(words: Uint32Array, sums: { low: number; high: number }): { low: number; high: number } {
+function sumWords(words: Int32Array, sums: { low: number; high: number }): { low: number; high: number } {
   let { low, high } = sums;
-  for (let position = 0; position < words.length; ) {
-    const stop = Math.min(position + GROUPS_PER_REDUCTION * GROUP_WORDS, words.length);
-    while (position < stop) {
-      let even = 0;
-      let odd = 0;
-      let evenRuns = 0;
-      let oddRuns = 0;
-      for (const end = position + GROUP_WORDS; position < end; position += 4) {
-        const a = at(words, position);
-        const b = at(words, position + 1);
-        const c = at(words, position + 2);
-        const d = at(words, position + 3);
-        evenRuns += even * 4 + (a & LANES) * 3 + (b & LANES) * 2 + (c & LANES);
-        even += (a & LANES) + (b & LANES) + (c & LANES) + (d & LANES);
-        oddRuns += odd * 4 + ((a >>> 8) & LANES) * 3 + ((b >>> 8) & LANES) * 2 + ((c >>> 8) & LANES);
-        odd += ((a >>> 8) & LANES) + ((b >>> 8) & LANES) + ((c >>> 8) & LANES) + ((d >>> 8) & LANES);
-      }
-      const first = even & 0xffff;
-      const second = odd & 0xffff;
-      const third = even >>> 16;
-      const fourth = odd >>> 16;
-      const runs = (evenRuns & 0xffff) + (evenRuns >>> 16) + (oddRuns & 0xffff) + (oddRuns >>> 16);
-      high += low * GROUP_BYTES + runs * 4 + first * 4 + second * 3 + third * 2 + fourth;
-      low += first + second + third + fourth;
+  for (let start = 0; start < words.length; start += STRETCH_WORDS) {
+    const end = Math.min(start + STRETCH_WORDS, words.length);
+    let even = 0;
+    let odd = 0;
+    let evenRuns = 0;
+    let oddRuns = 0;
+    let evenGroups = 0;
+    let oddGroups = 0;
+    for (let at = start; at < end; at += GROUP_WORDS) {
+      const a = words[at] as number;
+      const b = words[at + 1] as number;
+      const c = words[at + 2] as number;
+      const d = words[at + 3] as number;
+      evenGroups += even;
+      oddGroups += odd;
+      const evenA = a & LANES;
+      const oddA = (a >>> 8) & LANES;
+      const evenAB = evenA + (b & LANES);
+      const oddAB = oddA + ((b >>> 8) & LANES);
+      const evenABC = evenAB + (c & LANES);
+      const oddABC = oddAB + ((c >>> 8) & LANES);
+      evenRuns += evenA + evenAB + evenABC;
+      oddRuns += oddA + oddAB + oddABC;
+      even += evenABC + (d & LANES);
+      odd += oddABC + ((d >>> 8) & LANES);
     }
-    low %= MODULUS;
+    const bytesInWords = (even & 0xffff) * 4 + (odd & 0xffff) * 3 + (even >>> 16) * 2 + (odd >>> 16);
+    high += low * (end - start) * 4 + sumLanes(evenGroups, oddGroups) * GROUP_BYTES + sumLanes(evenRuns, oddRuns) * 4 + bytesInWords;
     high %= MODULUS;
+    low = (low + sumLanes(even, odd)) % MODULUS;
   }
   return { low, high };
 }
 
-/** The `| 0` keeps the engine on 32-bit integers; without it a word above 2^31 becomes a float and the loop is 3x slower. */
-function at(words: Uint32Array, position: number): number {
-  return (words[position] as number) | 0;
+function sumLanes(even: number, odd: number): number {
+  return (even & 0xffff) + (even >>> 16) + (odd & 0xffff) + (odd >>> 16);
 }

@@ -1,5 +1,5 @@
 /** The parts of PNG that come before pixels: signature, IHDR and the order of chunks. It inflates nothing. */
-import { crc32 } from "node:zlib";
+import { crc32 } from "#lib/png/crc";
 import { PngError, type PngReason } from "#lib/png/error";
 
 /** Signature and IHDR: as many bytes as `readPngSize` needs. */

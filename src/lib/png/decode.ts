@@ -3,8 +3,9 @@
  * of IDATs. It checks every CRC and refuses interlaced, palette, grey and 16-bit images, and anything missing or left
  * over. It does not apply gamma or colour profiles: the stored bytes are the message.
  */
-import { crc32, inflateSync } from "node:zlib";
+import { inflateSync } from "node:zlib";
 import { CHUNK_FRAME_BYTES, IDAT, IEND, type PngSize, checkChunkOrder, readPngSize } from "#lib/png/chunks";
+import { crc32 } from "#lib/png/crc";
 import { PngError } from "#lib/png/error";
 import { unfilterRow } from "#lib/png/unfilter";
 

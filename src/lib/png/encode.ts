@@ -5,7 +5,7 @@
  * The stored blocks are written by hand because zlib at level 0 needs the filtered rows in one buffer and returns another
  * one: in workerd that is two more copies of an 8 MiB image, and half the speed (docs of this choice: test/bench/seal).
  */
-import { crc32 } from "node:zlib";
+import { crc32 } from "#lib/png/crc";
 import { takeMemory } from "#lib/png/memory";
 import { ADLER32_START, adler32 } from "#lib/png/checksum";
 
