@@ -9,7 +9,7 @@ export function auditEntry(
   action: `${string}.${string}`,
   about: { target?: string; details?: Record<string, unknown> } = {},
 ): Statement {
-  return ctx.db.insert(auditLog).values({
+  const entry = {
     id: ctx.newId("audit"),
     workspaceId: ctx.workspaceId ?? null,
     actorKind: ctx.actor.kind,
@@ -20,7 +20,9 @@ export function auditEntry(
     requestId: ctx.requestId,
     address: ctx.origin.address,
     createdAt: ctx.now(),
-  });
+  };
+  // A repeated run of an interrupted request makes the same ids: the entry of the first run stands.
+  return ctx.db.insert(auditLog).values(entry).onConflictDoNothing();
 }
 
 function actorId(ctx: Ctx): string | null {

@@ -1,7 +1,13 @@
 /** What an isolate remembers about sessions, for how long, and when it forgets. */
 import { describe, expect, it } from "vitest";
 import { createSessionCache, remember } from "#durable/session-store/cache";
-import { checkOpaqueSession, checkSession, openSession, revokeSession } from "#durable/session-store/client";
+import {
+  checkOpaqueSession,
+  checkSession,
+  openSession,
+  revokeSession,
+  forgetSession,
+} from "#durable/session-store/client";
 import { freshId } from "./objects.ts";
 import { openOpaque, origin, presented, sessions, startMs } from "./session-support.ts";
 
@@ -56,6 +62,14 @@ describe("the isolate's memory", () => {
     await revokeSession(sessions, { ...request, reason: "signed-out", nowMs: startMs }, { cache });
     await Promise.all(late);
     expect(await check(startMs + 6_001)).toEqual({ active: false, reason: "revoked" });
+  });
+
+  it("forgets on demand, for a session that something else ended", async () => {
+    const { request, cache, check, endElsewhere } = await remembered();
+    await check(startMs);
+    await endElsewhere();
+    forgetSession(request.sessionId, { cache });
+    expect(await check(startMs + 1)).toEqual({ active: false, reason: "revoked" });
   });
 
   it("does not answer for another secret, nor past the end of the session", async () => {

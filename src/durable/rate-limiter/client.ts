@@ -19,7 +19,7 @@ import {
 } from "./leases.ts";
 import type { RateLimiter } from "./object.ts";
 
-export { createLimiterState, type LimiterState, type Taken } from "./leases.ts";
+export { createLimiterState, type Taken } from "./leases.ts";
 
 export interface LocalOptions {
   nowMs: number;

@@ -5,7 +5,7 @@
 import type { Limit } from "#core/limits";
 import type { LeaseGrant, LeaseRequest } from "./object.ts";
 
-export interface Lease {
+interface Lease {
   windowStartMs: number;
   /** By this isolate's clock, counted from before the lease was asked for, so never late. */
   resetAtMs: number;

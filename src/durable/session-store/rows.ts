@@ -147,7 +147,7 @@ export function isKnownDevice(sql: SqlStorage, deviceHash: string): boolean {
   return found.toArray().length > 0;
 }
 
-export function deleteSession(sql: SqlStorage, sessionId: string): void {
+function deleteSession(sql: SqlStorage, sessionId: string): void {
   sql.exec("DELETE FROM tokens WHERE session_id = ?", sessionId);
   sql.exec("DELETE FROM sessions WHERE id = ?", sessionId);
 }

@@ -133,6 +133,16 @@ export async function findReader(ctx: Db, conversionId: string): Promise<string 
   return row?.id ?? null;
 }
 
+/** Deleted conversions whose images should be gone by now: of all workspaces, for the schedule only. */
+export async function listUnpurged(ctx: { db: Database }, deletedBefore: number, limit: number): Promise<{ id: string; workspaceId: string }[]> {
+  return ctx.db
+    .select({ id: conversions.id, workspaceId: conversions.workspaceId })
+    .from(conversions)
+    .where(and(lt(conversions.deletedAt, deletedBefore), isNull(conversions.purgedAt)))
+    .orderBy(asc(conversions.deletedAt))
+    .limit(limit);
+}
+
 /** Keys of requests whose jobs ended without their clean-up (a message given up by the queue): of all workspaces, for the sweep only. */
 export function eraseLeftKeys(ctx: { db: Database }): Statement {
   const ended = ctx.db.select({ id: jobs.id }).from(jobs).where(inArray(jobs.state, [...endedStates]));

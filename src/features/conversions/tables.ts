@@ -51,8 +51,11 @@ export const conversions = sqliteTable(
     sha256: text("sha256"),
     createdAt: integer("created_at").notNull(),
     deletedAt: integer("deleted_at"),
+    /** When the images of a deleted conversion were removed from storage. */
+    purgedAt: integer("purged_at"),
   },
   (table) => [
+    index("conversions_by_deletion").on(table.deletedAt),
     index("conversions_by_workspace").on(table.workspaceId, table.id),
     index("conversions_by_input").on(table.inputFileId),
     index("conversions_by_source").on(table.sourceConversionId),
