@@ -149,9 +149,11 @@ CREATE TABLE `conversions` (
 	`total_image_bytes` integer,
 	`sha256` text,
 	`created_at` integer NOT NULL,
-	`deleted_at` integer
+	`deleted_at` integer,
+	`purged_at` integer
 ) STRICT;
 
+CREATE INDEX `conversions_by_deletion` ON `conversions` (`deleted_at`);
 CREATE INDEX `conversions_by_workspace` ON `conversions` (`workspace_id`,`id`);
 CREATE INDEX `conversions_by_input` ON `conversions` (`input_file_id`);
 CREATE INDEX `conversions_by_source` ON `conversions` (`source_conversion_id`);

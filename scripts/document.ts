@@ -1,5 +1,6 @@
 /** Writes docs/openapi.json and docs/problems.md from the code. With --check it only compares, and fails when they are stale. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { problemKinds } from "../src/core/problem.ts";
 
@@ -21,7 +22,9 @@ async function openApi(): Promise<string> {
   });
   const [file] = bundle.outputFiles;
   if (!file) throw new Error("nothing was built");
-  const module = (await import(`data:text/javascript;base64,${Buffer.from(file.contents).toString("base64")}`)) as { openApiDocument(url: string): object };
+  mkdirSync("dist", { recursive: true });
+  writeFileSync("dist/document.mjs", file.contents);
+  const module = (await import(pathToFileURL("dist/document.mjs").href)) as { openApiDocument(url: string): object };
   return `${JSON.stringify(module.openApiDocument("http://127.0.0.1:8787"), null, 1)}\n`;
 }
 

@@ -41,7 +41,7 @@ export async function runDemo(url: string): Promise<Account> {
 
   print(`\n${bold("A long recording, in parts")}`);
   const long = recordingOf("briefing-repeated.wav", repeatWav(wav, longRecordingBytes));
-  printStep("recording", `${long.name}: ${duration(lengthOfWav(long.bytes) * 1_000)} of speech`, bytes(long.bytes.length));
+  printStep("recording", `${long.name}: ${minutes(lengthOfWav(long.bytes))} of speech`, bytes(long.bytes.length));
   const { file } = await upload(api, long);
   const sealed = await sealFile(api, file, { compress: false });
   const images = await downloadImages(api, sealed);
@@ -66,8 +66,17 @@ function recordingOf(name: string, content: Buffer): Recording {
   return { name, bytes: own, sha256: sha256Of(own) };
 }
 
+function minutes(seconds: number): string {
+  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}
+
 function sha256Of(content: Uint8Array): string {
   return createHash("sha256").update(content).digest("hex");
+}
+
+/** Links come as paths or as whole addresses. */
+function pathOf(link: string): `/${string}` {
+  return new URL(link, "http://api").pathname as `/${string}`;
 }
 
 function expect(holds: boolean, otherwise: string): void {
@@ -85,12 +94,20 @@ async function makeAccount(url: string): Promise<{ email: string; password: stri
   const email = `demo-${randomBytes(4).toString("hex")}@example.com`;
   const password = randomBytes(12).toString("base64url");
   print(`\n${bold("An account")}`);
-  const registered = await timed(callJson<{ workspace: { id: string } }>(open, "POST /v1/auth/register", { body: { email, password, name: "Demo" } }));
+  const registered = await timed(
+    callJson<{ workspace: { id: string } }>(open, "POST /v1/auth/register", {
+      body: { email, password, name: "Demo" },
+    }),
+  );
   printStep("register", `${email}, workspace ${registered.result.workspace.id}`, duration(registered.ms));
-  const login = await timed(callJson<{ access_token: string; expires_in: number }>(open, "POST /v1/auth/login", { body: { email, password } }));
+  const login = await timed(
+    callJson<{ access_token: string; expires_in: number }>(open, "POST /v1/auth/login", { body: { email, password } }),
+  );
   printStep("sign in", `access token for ${login.result.expires_in / 60} minutes`, duration(login.ms));
   const api = { url, token: login.result.access_token };
-  const made = await timed(callJson<{ key: string; start: string }>(api, "POST /v1/api-keys", { body: { name: "demo" } }));
+  const made = await timed(
+    callJson<{ key: string; start: string }>(api, "POST /v1/api-keys", { body: { name: "demo" } }),
+  );
   const { key } = made.result;
   await callJson({ url, token: key }, "GET /v1/files?limit=1");
   printStep("API key", `${key.slice(0, 13)}..., accepted`, duration(made.ms));
@@ -100,7 +117,8 @@ async function makeAccount(url: string): Promise<{ email: string; password: stri
 async function upload(api: Api, recording: Recording): Promise<DirectUpload> {
   const { name, bytes: content, sha256 } = recording;
   const done = await uploadDirect(api, { name, type: "audio/wav", bytes: content, sha256 });
-  const how = done.strategy === "multipart" ? `${done.partCount} parts, straight to storage` : "one PUT, straight to storage";
+  const how =
+    done.strategy === "multipart" ? `${done.partCount} parts, straight to storage` : "one PUT, straight to storage";
   printStep("upload", how, throughput(content.length, done.sentMs));
   expect(done.file.sha256 === sha256, `The server computed SHA-256 ${done.file.sha256}, the file has ${sha256}.`);
   printStep("complete", `SHA-256 ${sha256.slice(0, 16)}... verified by the server`, duration(done.completedMs));
@@ -113,7 +131,11 @@ function progressPrinter(): (event: ServerEvent) => void {
   return ({ type, data }) => {
     const { step, done, total } = JSON.parse(data) as { step?: string; done?: number; total?: number };
     const count = total ? `${done} of ${total}` : "";
-    printStep("  event", [type, step, count].filter(Boolean).join("  "), `after ${duration(performance.now() - begun)}`);
+    printStep(
+      "  event",
+      [type, step, count].filter(Boolean).join("  "),
+      `after ${duration(performance.now() - begun)}`,
+    );
   };
 }
 
@@ -122,15 +144,25 @@ async function sealFile(api: Api, file: StoredFile, { compress }: { compress: bo
   const conversion = requireSucceeded(converted);
   const sizeBytes = conversion.totalImageBytes ?? 0;
   const ratio = `${((sizeBytes / file.sizeBytes) * 100).toFixed(1)} % of the original`;
-  printStep("seal", `${conversion.imageCount} image${conversion.imageCount === 1 ? "" : "s"}, ${bytes(sizeBytes)}, ${ratio}`, throughput(file.sizeBytes, converted.ms));
+  printStep(
+    "seal",
+    `${conversion.imageCount} image${conversion.imageCount === 1 ? "" : "s"}, ${bytes(sizeBytes)}, ${ratio}`,
+    throughput(file.sizeBytes, converted.ms),
+  );
   return conversion;
 }
 
 async function downloadImages(api: Api, sealed: Conversion): Promise<Image[]> {
   const list: SealedImage[] = sealed.images ?? [];
-  expect(list.length > 0 && list.length === sealed.imageCount, `The conversion lists ${list.length} images and counts ${sealed.imageCount}.`);
-  const { result, ms } = await timed(Promise.all(list.map(async (image) => ({ image, content: await callBytes(api, `GET ${image.url.replace(api.url, "") as `/${string}`}`) }))));
-  for (const { image, content } of result) expect(sha256Of(content) === image.sha256, `${image.fileName} is not what the conversion lists.`);
+  expect(
+    list.length > 0 && list.length === sealed.imageCount,
+    `The conversion lists ${list.length} images and counts ${sealed.imageCount}.`,
+  );
+  const { result, ms } = await timed(
+    Promise.all(list.map(async (image) => ({ image, content: await callBytes(api, `GET ${pathOf(image.url)}`) }))),
+  );
+  for (const { image, content } of result)
+    expect(sha256Of(content) === image.sha256, `${image.fileName} is not what the conversion lists.`);
   const total = result.reduce((sum, { content }) => sum + content.length, 0);
   printStep("images", `${list.map((image) => image.fileName).join(", ")}`.slice(0, 200));
   printStep("download", `${list.length} images, hashes as listed`, throughput(total, ms));
@@ -151,7 +183,11 @@ async function uploadShuffled(api: Api, images: Image[]): Promise<string[]> {
   const begun = performance.now();
   for (const image of shuffled) ids.push((await uploadImage(api, image)).id);
   const total = images.reduce((sum, image) => sum + image.bytes.length, 0);
-  printStep("upload", `the ${images.length} images as new files, last one first`, throughput(total, performance.now() - begun));
+  printStep(
+    "upload",
+    `the ${images.length} images as new files, last one first`,
+    throughput(total, performance.now() - begun),
+  );
   return ids;
 }
 
@@ -160,13 +196,21 @@ async function uploadImage(api: Api, image: Image): Promise<StoredFile> {
   return file;
 }
 
-async function openAndCompare(api: Api, source: { fileIds: string[] } | { conversionId: string }, original: Recording): Promise<void> {
+async function openAndCompare(
+  api: Api,
+  source: { fileIds: string[] } | { conversionId: string },
+  original: Recording,
+): Promise<void> {
   const converted = await open(api, source, progressPrinter());
   const { outputFileId, outputFileName } = requireSucceeded(converted);
   printStep("open", `${outputFileName}`, throughput(original.bytes.length, converted.ms));
   const { result, ms } = await timed(callBytes(api, `GET /v1/files/${outputFileId}/content`));
   expect(original.bytes.equals(result), "The opened file differs from the original.");
-  printStep("compare", `all ${result.length.toLocaleString("en-US")} bytes equal the original`, throughput(result.length, ms));
+  printStep(
+    "compare",
+    `all ${result.length.toLocaleString("en-US")} bytes equal the original`,
+    throughput(result.length, ms),
+  );
 }
 
 /** One flipped bit in the middle of one image: nothing may be opened. */
@@ -186,6 +230,13 @@ async function refuseAltered(api: Api, images: Image[], fileIds: string[]): Prom
 async function showStatistics(api: Api): Promise<void> {
   const statistics = await callJson<Record<string, number | null>>(api, "GET /v1/stats/user/me");
   const { completedConversions, failedConversions, totalDataProcessed, successRate } = statistics;
-  expect(completedConversions === 4 && failedConversions === 1, `The statistics are not those of this run: ${JSON.stringify(statistics)}`);
-  printStep("statistics", `${completedConversions} conversions completed, ${failedConversions} refused, success rate ${successRate}`, bytes(totalDataProcessed ?? 0));
+  expect(
+    completedConversions === 4 && failedConversions === 1,
+    `The statistics are not those of this run: ${JSON.stringify(statistics)}`,
+  );
+  printStep(
+    "statistics",
+    `${completedConversions} conversions completed, ${failedConversions} refused, success rate ${successRate}`,
+    bytes(totalDataProcessed ?? 0),
+  );
 }

@@ -13,13 +13,22 @@ const usage = `npm run demo -- [--exit] [--port 8787] [--persist-to <folder>]
 
 function readOptions() {
   const { values } = parseArgs({
-    options: { exit: { type: "boolean" }, port: { type: "string" }, "persist-to": { type: "string" }, help: { type: "boolean", short: "h" } },
+    options: {
+      exit: { type: "boolean" },
+      port: { type: "string" },
+      "persist-to": { type: "string" },
+      help: { type: "boolean", short: "h" },
+    },
   });
   if (values.help) {
     print(usage);
     process.exit(0);
   }
-  return { exits: values.exit === true, port: values.port === undefined ? undefined : Number(values.port), persistTo: values["persist-to"] };
+  return {
+    exits: values.exit === true,
+    port: values.port === undefined ? undefined : Number(values.port),
+    persistTo: values["persist-to"],
+  };
 }
 
 async function main(): Promise<void> {
@@ -28,7 +37,11 @@ async function main(): Promise<void> {
   print(bold("Overtone demo"));
   const server = await startDevServer(options);
   const supervised = supervise(server);
-  printStep("server", `${server.url}, with its database, storage, objects and queues`, duration(performance.now() - begun));
+  printStep(
+    "server",
+    `${server.url}, with its database, storage, objects and queues`,
+    duration(performance.now() - begun),
+  );
   try {
     const account = await runDemo(server.url);
     print(`\nAll steps passed in ${duration(performance.now() - begun)}.`);
@@ -50,7 +63,9 @@ function printGoodbye(server: DevServer, account: Account): void {
   print();
   print(`  curl ${server.url}/v1/files -H 'Authorization: Bearer ${account.apiKey}'`);
   print(`  curl ${server.url}/v1/conversions/${account.conversionId} -H 'Authorization: Bearer ${account.apiKey}'`);
-  print(`  curl -o images.zip ${server.url}/v1/conversions/${account.conversionId}/download-zip -H 'Authorization: Bearer ${account.apiKey}'`);
+  print(
+    `  curl -o images.zip ${server.url}/v1/conversions/${account.conversionId}/download-zip -H 'Authorization: Bearer ${account.apiKey}'`,
+  );
 }
 
 if (import.meta.main) {

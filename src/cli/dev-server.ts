@@ -60,7 +60,10 @@ export async function startDevServer(options: DevServerOptions = {}): Promise<De
   const launched = launch({ port, stateDir, logFile, vars: options.vars ?? {}, quiet: options.quiet ?? true });
   await waitUntilReady(launched);
   const server = { ...launched, port, tick: (cron: string, atMs = Date.now()) => tick(launched.url, cron, atMs) };
-  const ticker = options.ticker === false ? null : startTicker((cron, atMs) => server.tick(cron, atMs).catch((error: Error) => warn(error.message)));
+  const ticker =
+    options.ticker === false
+      ? null
+      : startTicker((cron, atMs) => server.tick(cron, atMs).catch((error: Error) => warn(error.message)));
   void launched.ended.then(() => ticker?.stop());
   return server;
 }
@@ -75,10 +78,11 @@ interface Launch {
 
 type Launched = Pick<DevServer, "url" | "pid" | "logFile" | "stateDir" | "ended" | "stop">;
 
-function launch({ port, stateDir, logFile, vars, quiet }: Launch): Launched {
-  const url = `http://${host}:${port}`;
-  const log = quiet ? openSync(logFile, "a") : null;
-  const child = spawnWrangler(wranglerArgs({ url, port, stateDir, vars }), { output: log ?? "inherit", scratchDir: stateDir });
+function launch(options: Launch): Launched {
+  const { stateDir, logFile } = options;
+  const url = `http://${host}:${options.port}`;
+  const log = options.quiet ? openSync(logFile, "a") : null;
+  const child = spawnWrangler(wranglerArgs(url, options), { output: log ?? "inherit", scratchDir: stateDir });
   if (log !== null) closeSync(log);
   const { pid } = child;
   if (pid === undefined) throw new Error("wrangler could not be started. Run npm ci first.");
@@ -94,13 +98,11 @@ function launch({ port, stateDir, logFile, vars, quiet }: Launch): Launched {
   return { url, pid, logFile, stateDir, ended, stop: () => stop(pid, ended) };
 }
 
-function wranglerArgs({ url, port, stateDir, vars }: { url: string; port: number; stateDir: string; vars: Record<string, string> }): string[] {
+function wranglerArgs(url: string, { port, stateDir, vars }: Launch): string[] {
   const all = { PUBLIC_URL: url, R2_S3_ENDPOINT: `${url}/cdn-cgi/local/r2/s3`, ...vars };
-  return [
-    ...["dev", "--local", "--ip", host, "--port", String(port), "--inspector-port", "0", "--persist-to", stateDir],
-    ...["--show-interactive-dev-session=false", "--log-level", "info"],
-    ...Object.entries(all).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
-  ];
+  const variables = Object.entries(all).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
+  const where = ["--ip", host, "--port", String(port), "--inspector-port", "0", "--persist-to", stateDir];
+  return ["dev", "--local", "--show-interactive-dev-session=false", "--log-level", "info", ...where, ...variables];
 }
 
 async function waitUntilReady({ url, ended, stop: stopIt, logFile }: Launched): Promise<void> {
@@ -114,7 +116,10 @@ async function waitUntilReady({ url, ended, stop: stopIt, logFile }: Launched): 
     last = answer instanceof Response ? `${answer.status} ${(await answer.text()).slice(0, 500)}` : answer.message;
     await pause(100);
   }
-  const why = describeEnd(end) ?? (failedToBuild(logFile) ? "it does not build" : null) ?? `/health did not answer 200 within ${startSeconds} s (${last})`;
+  const why =
+    describeEnd(end) ??
+    (failedToBuild(logFile) ? "it does not build" : null) ??
+    `/health did not answer 200 within ${startSeconds} s (${last})`;
   await stopIt();
   throw new Error(`The server did not start: ${why}.\n${lastLines(logFile)}`);
 }
@@ -130,7 +135,9 @@ function describeEnd(end: ChildEnd | null): string | null {
 
 /** The last lines of a log, for the person who has to find out what went wrong. */
 export function lastLines(logFile: string, count = 40): string {
-  const lines = existsSync(logFile) ? stripVTControlCharacters(readFileSync(logFile, "utf8")).trimEnd().split("\n") : [];
+  const lines = existsSync(logFile)
+    ? stripVTControlCharacters(readFileSync(logFile, "utf8")).trimEnd().split("\n")
+    : [];
   return [`--- the last lines of ${logFile}`, ...lines.slice(-count), "---"].join("\n");
 }
 
@@ -146,7 +153,8 @@ async function tick(url: string, cron: string, atMs: number): Promise<void> {
   const query = new URLSearchParams({ cron, time: String(atMs), format: "json" });
   const response = await fetch(`${url}/cdn-cgi/local/scheduled?${query}`, { signal: AbortSignal.timeout(120_000) });
   const text = await response.text();
-  if (!response.ok || (JSON.parse(text) as { outcome?: string }).outcome !== "ok") throw new Error(`The tick "${cron}" failed: ${response.status} ${text.slice(0, 300)}`);
+  if (!response.ok || (JSON.parse(text) as { outcome?: string }).outcome !== "ok")
+    throw new Error(`The tick "${cron}" failed: ${response.status} ${text.slice(0, 300)}`);
 }
 
 function warn(message: string): void {
@@ -154,7 +162,8 @@ function warn(message: string): void {
 }
 
 async function waitForPort(port: number): Promise<number> {
-  for (const until = Date.now() + portWaitSeconds * 1_000; Date.now() < until; await pause(100)) if (await isFree(port)) return port;
+  for (const until = Date.now() + portWaitSeconds * 1_000; Date.now() < until; await pause(100))
+    if (await isFree(port)) return port;
   throw new Error(`Port ${port} is taken.`);
 }
 

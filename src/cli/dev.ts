@@ -12,13 +12,22 @@ const usage = `npm run dev -- [--port 8787] [--persist-to <folder>] [--verbose]
 
 function readOptions() {
   const { values } = parseArgs({
-    options: { port: { type: "string" }, "persist-to": { type: "string" }, verbose: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+    options: {
+      port: { type: "string" },
+      "persist-to": { type: "string" },
+      verbose: { type: "boolean" },
+      help: { type: "boolean", short: "h" },
+    },
   });
   if (values.help) {
     print(usage);
     process.exit(0);
   }
-  return { port: values.port === undefined ? undefined : Number(values.port), persistTo: values["persist-to"], quiet: !values.verbose };
+  return {
+    port: values.port === undefined ? undefined : Number(values.port),
+    persistTo: values["persist-to"],
+    quiet: !values.verbose,
+  };
 }
 
 async function main(): Promise<void> {

@@ -70,16 +70,24 @@ async function sendParts(api: Api, upload: Upload, bytes: Uint8Array<ArrayBuffer
       const from = (partNumber - 1) * upload.partSizeBytes;
       const part = bytes.subarray(from, from + upload.partSizeBytes);
       const etag = await putPart(target, part);
-      await callJson(api, `POST /v1/uploads/${upload.id}/parts`, { body: { uploaded: [{ partNumber, etag, sizeBytes: part.length }] } });
+      await callJson(api, `POST /v1/uploads/${upload.id}/parts`, {
+        body: { uploaded: [{ partNumber, etag, sizeBytes: part.length }] },
+      });
     }
   };
   await Promise.all(Array.from({ length: partsAtOnce }, work));
 }
 
-async function signMore(api: Api, upload: Upload, { known, partNumber }: { known: Map<number, PartUrl>; partNumber: number }): Promise<PartUrl> {
+async function signMore(
+  api: Api,
+  upload: Upload,
+  { known, partNumber }: { known: Map<number, PartUrl>; partNumber: number },
+): Promise<PartUrl> {
   const last = Math.min(upload.partCount, partNumber + urlsPerCall - 1);
   const partNumbers = Array.from({ length: last - partNumber + 1 }, (_, index) => partNumber + index);
-  const { urls } = await callJson<{ urls: PartUrl[] }>(api, `POST /v1/uploads/${upload.id}/parts`, { body: { partNumbers } });
+  const { urls } = await callJson<{ urls: PartUrl[] }>(api, `POST /v1/uploads/${upload.id}/parts`, {
+    body: { partNumbers },
+  });
   for (const url of urls) known.set(url.partNumber, url);
   const wanted = known.get(partNumber);
   if (!wanted) throw new Error(`No URL came back for part ${partNumber}.`);
@@ -93,7 +101,9 @@ async function signMore(api: Api, upload: Upload, { known, partNumber }: { known
 async function putPart({ url, headers }: PartUrl, part: Uint8Array<ArrayBuffer>): Promise<string> {
   let last = "";
   for (let tries = 0; tries < triesPerPart; tries += 1) {
-    const answer = await fetch(url, { method: "PUT", headers, body: part, signal: AbortSignal.timeout(300_000) }).catch((error: Error) => error);
+    const answer = await fetch(url, { method: "PUT", headers, body: part, signal: AbortSignal.timeout(300_000) }).catch(
+      (error: Error) => error,
+    );
     if (answer instanceof Error) {
       last = answer.message;
       continue;

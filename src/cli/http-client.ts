@@ -46,7 +46,11 @@ export interface CallOptions {
 }
 
 /** Calls and reads the JSON answer as `Answer`. */
-export async function callJson<Answer>(api: Api, operation: `${string} /${string}`, options: CallOptions = {}): Promise<Answer> {
+export async function callJson<Answer>(
+  api: Api,
+  operation: `${string} /${string}`,
+  options: CallOptions = {},
+): Promise<Answer> {
   const response = await call(api, operation, options);
   return (await response.json()) as Answer;
 }

@@ -8,7 +8,14 @@ export const projectRoot = fileURLToPath(new URL("../..", import.meta.url));
 const wranglerPath = fileURLToPath(new URL("../../node_modules/wrangler/bin/wrangler.js", import.meta.url));
 
 /** Wrangler would send its own loopback calls through a proxy, and would read another set of secrets for a named environment. */
-const withheld = ["http_proxy", "https_proxy", "all_proxy", "cloudflare_env", "cloudflare_api_token", "cloudflare_account_id"];
+const withheld = [
+  "http_proxy",
+  "https_proxy",
+  "all_proxy",
+  "cloudflare_env",
+  "cloudflare_api_token",
+  "cloudflare_account_id",
+];
 
 export interface WranglerOptions {
   /** A file descriptor that takes both streams, or "inherit". */
@@ -70,7 +77,8 @@ export function terminate(pid: number): void {
 
 /** Ends wrangler and everything that it started, at once and without a word to them. */
 export function killGroup(pid: number): void {
-  if (process.platform === "win32") spawn("taskkill", ["/pid", String(pid), "/T", "/F"], { stdio: "ignore", windowsHide: true });
+  if (process.platform === "win32")
+    spawn("taskkill", ["/pid", String(pid), "/T", "/F"], { stdio: "ignore", windowsHide: true });
   else ifAlive(() => process.kill(-pid, "SIGKILL"));
 }
 

@@ -22,7 +22,9 @@ export async function migrateLocal({ stateDir, logFile }: Places): Promise<void>
   const applied = existsSync(memory) ? (JSON.parse(readFileSync(memory, "utf8")) as Applied) : {};
   const edited = Object.keys(applied).find((name) => wanted[name] !== applied[name]);
   if (edited !== undefined) {
-    throw new Error(`Migration ${edited} was changed or removed after it was applied here. Delete ${stateDir} to begin anew, or bring the file back.`);
+    throw new Error(
+      `Migration ${edited} was changed or removed after it was applied here. Delete ${stateDir} to begin anew, or bring the file back.`,
+    );
   }
   if (Object.keys(wanted).every((name) => name in applied)) return;
   await applyAll({ stateDir, logFile });
@@ -32,7 +34,14 @@ export async function migrateLocal({ stateDir, logFile }: Places): Promise<void>
 function readMigrations(): Applied {
   const folder = join(projectRoot, "migrations");
   const names = readdirSync(folder).filter((name) => name.endsWith(".sql"));
-  return Object.fromEntries(names.map((name) => [name, createHash("sha256").update(readFileSync(join(folder, name))).digest("hex")]));
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      createHash("sha256")
+        .update(readFileSync(join(folder, name)))
+        .digest("hex"),
+    ]),
+  );
 }
 
 async function applyAll({ stateDir, logFile }: Places): Promise<void> {
@@ -40,7 +49,10 @@ async function applyAll({ stateDir, logFile }: Places): Promise<void> {
   try {
     const args = ["d1", "migrations", "apply", "overtone", "--local", "--persist-to", stateDir];
     const end = await endOf(spawnWrangler(args, { output: log, scratchDir: stateDir }));
-    if (end.code !== 0) throw new Error(`The migrations could not be applied (${end.signal ?? `exit code ${end.code}`}). The log is ${logFile}.`);
+    if (end.code !== 0)
+      throw new Error(
+        `The migrations could not be applied (${end.signal ?? `exit code ${end.code}`}). The log is ${logFile}.`,
+      );
   } finally {
     closeSync(log);
   }

@@ -31,9 +31,10 @@ function chunk(id: string, content: Buffer): Buffer {
 }
 
 function readWav(wav: Buffer): WavParts {
-  if (wav.toString("latin1", 0, 4) !== "RIFF" || wav.toString("latin1", 8, 12) !== "WAVE") throw new Error("Not a WAV file.");
+  if (wav.toString("latin1", 0, 4) !== "RIFF" || wav.toString("latin1", 8, 12) !== "WAVE")
+    throw new Error("Not a WAV file.");
   const found: { format?: Buffer; samples?: Buffer } = {};
-  for (let at = 12; at + 8 <= wav.length; ) {
+  for (let at = 12; at + 8 <= wav.length;) {
     const id = wav.toString("latin1", at, at + 4);
     const sizeBytes = wav.readUInt32LE(at + 4);
     const content = wav.subarray(at + 8, at + 8 + sizeBytes);

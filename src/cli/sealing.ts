@@ -41,7 +41,11 @@ export function seal(api: Api, body: { fileId: string; compress: boolean }, onEv
   return convert(api, { operation: "POST /v1/convert/audio-to-image", body }, onEvent);
 }
 
-export function open(api: Api, body: { conversionId: string } | { fileIds: string[] }, onEvent: OnEvent): Promise<Converted> {
+export function open(
+  api: Api,
+  body: { conversionId: string } | { fileIds: string[] },
+  onEvent: OnEvent,
+): Promise<Converted> {
   return convert(api, { operation: "POST /v1/convert/image-to-audio", body }, onEvent);
 }
 

@@ -30,7 +30,9 @@ function newMasterKeys(): string {
 /** One private key for access tokens (ES256, RFC 7518 section 3.4) as a JSON Web Key Set. */
 function newSigningKeys(): string {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  return JSON.stringify({ keys: [{ ...privateKey.export({ format: "jwk" }), kid: randomUUID(), alg: "ES256", use: "sig" }] });
+  return JSON.stringify({
+    keys: [{ ...privateKey.export({ format: "jwk" }), kid: randomUUID(), alg: "ES256", use: "sig" }],
+  });
 }
 
 function makeAssets(): void {
@@ -41,5 +43,9 @@ function makeAssets(): void {
 
 if (import.meta.main) {
   const made = await setUp();
-  process.stdout.write(made.length === 0 ? "Everything is set up; nothing was changed.\n" : `Made ${made.join(" and ")} in .dev.vars (not in git; keep a copy if you keep sealed files).\n`);
+  process.stdout.write(
+    made.length === 0
+      ? "Everything is set up; nothing was changed.\n"
+      : `Made ${made.join(" and ")} in .dev.vars (not in git; keep a copy if you keep sealed files).\n`,
+  );
 }

@@ -22,7 +22,9 @@ const textWidth = 66;
 
 /** One step: what, with which result, and its figures. */
 export function printStep(label: string, text: string, figures = ""): void {
-  print(`  ${label.padEnd(labelWidth)} ${figures ? text.padEnd(textWidth) : text}${figures ? ` ${faint(figures)}` : ""}`);
+  print(
+    `  ${label.padEnd(labelWidth)} ${figures ? text.padEnd(textWidth) : text}${figures ? ` ${faint(figures)}` : ""}`,
+  );
 }
 
 export function bytes(count: number): string {

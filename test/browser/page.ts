@@ -53,7 +53,10 @@ async function signUp(api: string): Promise<string> {
   const email = `browser-${crypto.randomUUID()}@example.com`;
   const password = crypto.randomUUID();
   await callApi("POST", "/v1/auth/register", { email, password, name: "Browser" });
-  const { access_token: token } = await callApi<{ access_token: string }>("POST", "/v1/auth/login", { email, password });
+  const { access_token: token } = await callApi<{ access_token: string }>("POST", "/v1/auth/login", {
+    email,
+    password,
+  });
   log("signed in");
   return useToken(api, token);
 }
@@ -78,13 +81,21 @@ function createUpload(): Promise<Upload> {
 async function sendParts(upload: Upload, most: number): Promise<number[]> {
   const file = pickedFile();
   const has = new Set(upload.parts.map((part) => part.partNumber));
-  const missing = Array.from({ length: upload.partCount }, (_, index) => index + 1).filter((number) => !has.has(number));
-  const { urls } = await callApi<{ urls: PartUrl[] }>("POST", `/v1/uploads/${upload.id}/parts`, { partNumbers: missing.slice(0, most) });
+  const missing = Array.from({ length: upload.partCount }, (_, index) => index + 1).filter(
+    (number) => !has.has(number),
+  );
+  const { urls } = await callApi<{ urls: PartUrl[] }>("POST", `/v1/uploads/${upload.id}/parts`, {
+    partNumbers: missing.slice(0, most),
+  });
   for (const { partNumber, url, headers } of urls) {
     const part = file.slice((partNumber - 1) * upload.partSizeBytes, partNumber * upload.partSizeBytes);
     // The browser sets Content-Length itself and lets no page do it.
     const sendable = Object.entries(headers).filter(([name]) => name.toLowerCase() !== "content-length");
-    const response = await fetch(url, { method: "PUT", body: part.slice(0, part.size, ""), headers: Object.fromEntries(sendable) });
+    const response = await fetch(url, {
+      method: "PUT",
+      body: part.slice(0, part.size, ""),
+      headers: Object.fromEntries(sendable),
+    });
     const etag = response.headers.get("etag");
     if (!response.ok || etag === null) throw new Error(`Part ${partNumber}: ${response.status}, ETag ${etag}`);
     await callApi("POST", `/v1/uploads/${upload.id}/parts`, { uploaded: [{ partNumber, etag, sizeBytes: part.size }] });
@@ -109,7 +120,11 @@ async function continueUpload(): Promise<Sent> {
 }
 
 async function completeUpload(uploadId: string): Promise<{ id: string; sha256: string }> {
-  const { file } = await callApi<{ file: { id: string; sha256: string } }>("POST", `/v1/uploads/${uploadId}/complete`, {});
+  const { file } = await callApi<{ file: { id: string; sha256: string } }>(
+    "POST",
+    `/v1/uploads/${uploadId}/complete`,
+    {},
+  );
   log(`complete: SHA-256 ${file.sha256}`);
   return file;
 }
@@ -120,20 +135,30 @@ interface Started {
 }
 
 /** Starts a conversion, reads its events to the end, and returns the conversion. */
-async function convert(operation: string, body: unknown): Promise<{ id: string; imageCount: number; outputFileId: string; events: string[] }> {
+async function convert(
+  operation: string,
+  body: unknown,
+): Promise<{ id: string; imageCount: number; outputFileId: string; events: string[] }> {
   const { conversionId, jobId } = await callApi<Started>("POST", `/v1/convert/${operation}`, body);
-  const response = await fetch(`${session.api}/v1/jobs/${jobId}/events`, { headers: { authorization: `Bearer ${session.token}` } });
+  const response = await fetch(`${session.api}/v1/jobs/${jobId}/events`, {
+    headers: { authorization: `Bearer ${session.token}` },
+  });
   const text = await response.text();
   const events = [...text.matchAll(/^event: (.+)$/gm)].map(([, name = ""]) => name);
   log(`${operation}: ${events.join(", ")}`);
-  const conversion = await callApi<{ id: string; imageCount: number; outputFileId: string }>("GET", `/v1/conversions/${conversionId}`);
+  const conversion = await callApi<{ id: string; imageCount: number; outputFileId: string }>(
+    "GET",
+    `/v1/conversions/${conversionId}`,
+  );
   return { ...conversion, events };
 }
 
 async function sealAndOpen(fileId: string): Promise<{ imageCount: number; events: string[]; sha256: string }> {
   const sealed = await convert("audio-to-image", { fileId, compress: false });
   const opened = await convert("image-to-audio", { conversionId: sealed.id });
-  const response = await fetch(`${session.api}/v1/files/${opened.outputFileId}/content`, { headers: { authorization: `Bearer ${session.token}` } });
+  const response = await fetch(`${session.api}/v1/files/${opened.outputFileId}/content`, {
+    headers: { authorization: `Bearer ${session.token}` },
+  });
   const sha256 = await hashOf(await response.blob());
   log(`opened again: SHA-256 ${sha256}`);
   return { imageCount: sealed.imageCount, events: [...sealed.events, ...opened.events], sha256 };
@@ -144,7 +169,15 @@ async function hashOf(content: Blob): Promise<string> {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-const actions = { signUp, useToken, beginUpload, continueUpload, completeUpload, sealAndOpen, hashPicked: () => hashOf(pickedFile()) };
+const actions = {
+  signUp,
+  useToken,
+  beginUpload,
+  continueUpload,
+  completeUpload,
+  sealAndOpen,
+  hashPicked: () => hashOf(pickedFile()),
+};
 
 export type PageActions = typeof actions;
 (globalThis as unknown as { actions: PageActions }).actions = actions;

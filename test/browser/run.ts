@@ -16,7 +16,9 @@ declare const actions: PageActions;
 
 const executablePath = findChromium();
 if (executablePath === null) {
-  process.stderr.write("Chromium is missing. Install it with `apt-get install chromium`, or set CHROMIUM to its path.\n");
+  process.stderr.write(
+    "Chromium is missing. Install it with `apt-get install chromium`, or set CHROMIUM to its path.\n",
+  );
   process.exit(1);
 }
 
@@ -38,9 +40,16 @@ describe("in a browser", { timeout: 300_000 }, () => {
   const recordingPath = join(folder, `recording-${randomBytes(3).toString("hex")}.wav`);
 
   before(async () => {
-    writeFileSync(recordingPath, repeatWav(readFileSync(new URL("../fixtures/briefing.wav", import.meta.url)), 24 * 1024 * 1024));
+    writeFileSync(
+      recordingPath,
+      repeatWav(readFileSync(new URL("../fixtures/briefing.wav", import.meta.url)), 24 * 1024 * 1024),
+    );
     [web, foreignWeb] = await Promise.all([servePage(), servePage()]);
-    server = await startDevServer({ port: 8840, persistTo: join(folder, "state"), vars: { ALLOWED_ORIGINS: web.origin } });
+    server = await startDevServer({
+      port: 8840,
+      persistTo: join(folder, "state"),
+      vars: { ALLOWED_ORIGINS: web.origin },
+    });
     browser = await launchChromium(executablePath);
     context = await browser.newContext();
   });
@@ -59,7 +68,8 @@ describe("in a browser", { timeout: 300_000 }, () => {
     const inside = new Set([server.url, web.origin, foreignWeb.origin]);
     page.on("request", (request) => {
       const { protocol, origin } = new URL(request.url());
-      if (protocol.startsWith("http") || protocol.startsWith("ws")) if (!inside.has(origin)) watched.outside.push(request.url());
+      if (protocol.startsWith("http") || protocol.startsWith("ws"))
+        if (!inside.has(origin)) watched.outside.push(request.url());
     });
     page.on("console", (message) => void (message.type() === "error" && watched.faults.push(message.text())));
     page.on("pageerror", (error) => void watched.faults.push(String(error)));
@@ -93,13 +103,23 @@ describe("in a browser", { timeout: 300_000 }, () => {
 
   it("refuses a page of an origin that is not on the list", async () => {
     const { page } = await watchedPage(foreignWeb.origin);
-    const outcome = await page.evaluate((api) => actions.signUp(api).then(() => "answered", (error: Error) => error.message), server.url);
+    const outcome = await page.evaluate(
+      (api) =>
+        actions.signUp(api).then(
+          () => "answered",
+          (error: Error) => error.message,
+        ),
+      server.url,
+    );
     assert.equal(outcome, "Failed to fetch");
   });
 
   it("shows the reference without a request to anybody else and without an error", async () => {
     const { page, outside, faults } = await watchedPage(`${server.url}/reference`);
-    await page.getByText("/v1/uploads", { exact: false }).first().waitFor({ timeout: 30_000 });
+    await page.getByText("/v1/auth/register").first().waitFor({ timeout: 30_000 });
+    // Groups are drawn when they come into view.
+    await page.getByRole("button", { name: "Open Group - media" }).first().click();
+    await page.getByText("/v1/uploads").first().waitFor({ timeout: 30_000 });
     await page.screenshot({ path: join(folder, "reference.png") });
     assert.deepEqual({ outside, faults }, { outside: [], faults: [] });
     process.stdout.write(`Screenshots: ${folder}\n`);

@@ -94,13 +94,10 @@ describe("the table", () => {
   });
 
   it("takes no head for another format", () => {
-    const families: Record<string, string[]> = { m4a: ["mp4"], mp4: ["m4a"], webm: ["webm"] };
+    const rows: Record<string, string[]> = { txt: ["text"], m4a: ["m4a", "mp4"], mp4: ["m4a", "mp4"], webm: ["webm", "webm-audio"] };
     for (const [name, head] of Object.entries(heads)) {
-      for (const type of fileTypes) {
-        const [extension = ""] = type.extensions;
-        const isOwn = type.extensions.includes(name) || families[name]?.includes(type.id) || type.id === "text" ? name === "txt" || type.id !== "text" : false;
-        expect([name, type.id, check(`a.${extension}`, type.mime, head).ok]).toEqual([name, type.id, isOwn]);
-      }
+      const accepted = fileTypes.filter((type) => check(`a.${type.extensions[0]}`, type.mime, head).ok).map((type) => type.id);
+      expect([name, accepted]).toEqual([name, rows[name] ?? [name]]);
     }
   });
 
@@ -167,7 +164,7 @@ describe("variants that are accepted", () => {
   it.each([
     ["RF64", "a.wav", "audio/wav", after(text("RF64\u00ff\u00ff\u00ff\u00ffWAVEds64")), "wav"],
     ["MP3 without a tag", "a.mp3", "audio/mpeg", joined([hex("fffb9064"), new Uint8Array(413), hex("fffb9064"), new Uint8Array(413)]), "mp3"],
-    ["MPEG 2 MP3", "a.mp3", "audio/mp3", joined([hex("fff36cc4"), new Uint8Array(188), hex("fff36cc4")]), "mp3"],
+    ["MPEG 2 MP3", "a.mp3", "audio/mp3", joined([hex("fff364c4"), new Uint8Array(140), hex("fff364c4")]), "mp3"],
     ["MP3 behind a large cover", "a.mp3", "audio/mpeg", joined([id3(900_000), noise(headBytesNeeded - 10)]), "mp3"],
     ["MP3 behind padding", "a.mp3", "audio/mpeg", joined([id3(10), new Uint8Array(110), hex("fffb9064"), new Uint8Array(413), hex("fffb9064")]), "mp3"],
     ["AAC behind an ID3 tag", "a.aac", "audio/aac", joined([id3(10), new Uint8Array(10), heads.aac]), "aac"],

@@ -52,6 +52,6 @@ export async function verifyAgainstNothing(
 
 function pick(hashers: DurableObjectNamespace<Hasher>, options: HasherOptions): DurableObjectStub<Hasher> {
   const count = Math.min(Math.max(Math.trunc(options.hashers ?? 1), 1), maxHashers);
-  const index = Math.min(0, count - 1);
+  const index = Math.min(Math.floor((options.random ?? 0) * count), count - 1);
   return objectNamed(hashers, `hasher-${index}`, options);
 }

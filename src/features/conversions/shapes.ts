@@ -94,6 +94,7 @@ export const conversionShape = z
   .object({
     id: z.string(),
     conversionId: z.string(),
+    userId: z.string(),
     conversionType: z.enum(conversionTypes),
     status: z.enum(legacyStates),
     state: z.enum(jobStates),
@@ -140,10 +141,14 @@ export const imageParams = conversionParams.extend({
   index: z.string().min(1).max(300).openapi({ description: "The index, from 0, or the file name of the image.", example: "0" }),
 });
 
+/** Older clients name the person, who can only be the one who asks. */
+export const selfQuery = z.object({ userId: z.string().max(255).optional() });
+
 export const conversionListQuery = pageQuery.extend({
   skip: z.coerce.number().int().min(0).max(100_000).default(0).openapi({ description: "Rows to leave out first, for clients without cursors." }),
   status: z.enum(legacyStates).optional(),
   conversionType: z.enum(conversionTypes).optional(),
+  userId: z.string().max(255).optional().openapi({ description: "Only your own id: older clients send it." }),
 });
 export type ConversionListQuery = z.output<typeof conversionListQuery>;
 

@@ -51,7 +51,7 @@ export async function startSealing(ctx: WorkspaceCtx, ids: ConversionIds, { file
     ...rowOf(ctx, ids, file),
     ...key.columns,
     format,
-    inputEtag: object.httpEtag,
+    inputEtag: object.etag,
     compress: options.compress ?? true,
     deleteSource: options.deleteSource ?? false,
     chunkSizeBytes,

@@ -23,11 +23,13 @@ export type Assembled =
   /** A tag is wrong or a part is not there: the multipart upload is still open. */
   | { kind: "part-fault" }
   /** The multipart upload was ended, and no object came of it. */
-  | { kind: "gone" };
+  | { kind: "gone" }
+  /** It did not happen yet, and trying again may help. */
+  | { kind: "unclear"; error: unknown };
 
 /**
  * Makes one object of its parts. Somebody else may have done it in between (another complete, or this one before a crash), so every
- * failure looks for the object first. Throws what is neither the client's fault nor final.
+ * failure looks for the object first.
  */
 export async function assemble(ctx: Bucket, key: string, { r2UploadId, parts }: { r2UploadId: string; parts: PartTag[] }): Promise<Assembled> {
   try {
@@ -38,7 +40,7 @@ export async function assemble(ctx: Bucket, key: string, { r2UploadId, parts }: 
     const number = errorNumber(error);
     if (number === noSuchUpload) return { kind: "gone" };
     if (number !== null && partFaults.includes(number)) return { kind: "part-fault" };
-    throw error;
+    return { kind: "unclear", error };
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { WorkspaceCtx } from "#core/context";
 import { Problem } from "#core/problem";
-import { assemble } from "./bucket.ts";
+import { assemble, type Assembled } from "./bucket.ts";
 import { endedProblem, type Finished, finishUpload, readFinished, refuseUpload } from "./finish-upload.ts";
 import { mergeParts, type PartTag, requireAllParts, requirePartLength } from "./rules.ts";
 import { openStatuses, unfinishedStatuses, type UploadStatus } from "./states.ts";
@@ -53,8 +53,15 @@ async function assembleParts(ctx: WorkspaceCtx, upload: UploadRow, { r2UploadId,
   requireAllParts(upload, parts);
   if (!(await beginCompleting(ctx, upload))) return null;
   const outcome = await assemble(ctx, upload.r2Key, { r2UploadId, parts });
-  if (outcome.kind === "assembled") return outcome.object;
+  return outcome.kind === "assembled" ? outcome.object : endAssembly(ctx, upload, outcome);
+}
+
+async function endAssembly(ctx: WorkspaceCtx, upload: UploadRow, outcome: Exclude<Assembled, { kind: "assembled" }>): Promise<never> {
   if (outcome.kind === "gone") throw await refuseUpload(ctx, upload, new Problem("upload-missing", { detail: "The parts are not in storage any more." }));
+  if (outcome.kind === "unclear") {
+    ctx.log("warn", "upload.assembly-unclear", { uploadId: upload.id, error: outcome.error });
+    throw new Problem("unavailable", { detail: "Storage did not answer: complete the upload again.", headers: { "retry-after": "2" } });
+  }
   await moveUpload(ctx, upload, ["completing"], { status: "uploading", sweepAt: upload.expiresAt });
   throw new Problem("part-invalid", { detail: "Storage does not have these parts with these tags." });
 }

@@ -144,5 +144,5 @@ export function endedProblem(upload: UploadRow): Problem {
   if (upload.status === "failed" && upload.problemCode !== null) {
     return new Problem(upload.problemCode, { ...(upload.problemDetail === null ? {} : { detail: upload.problemDetail }) });
   }
-  return new Problem("upload-ended", { detail: `The upload is ${upload.status}.`, members: { status: upload.status } });
+  return new Problem("upload-ended", { detail: `The upload is ${upload.status}.`, members: { uploadStatus: upload.status } });
 }

@@ -114,7 +114,7 @@ async function receive(ctx: WorkspaceCtx, { upload, r2UploadId }: Run, form: For
   if (type === null) throw new Problem("file-empty");
   const { parts, sizeBytes, sha256 } = written;
   const outcome = await assemble(ctx, key, { r2UploadId, parts });
-  if (outcome.kind !== "assembled" || outcome.object.size !== sizeBytes) throw new Error("storage lost a part of a form upload");
+  if (outcome.kind !== "assembled" || outcome.object.size !== sizeBytes) throw new Error("storage lost a part of a form upload", { cause: outcome });
   return { ...(type as AgreedType), sizeBytes, sha256 };
 }
 

@@ -229,7 +229,7 @@ export function guardFile(ctx: Db, workspaceId: string, id: string): Statement {
 export function guardUnusedFile(ctx: Db, workspaceId: string, id: string): Statement {
   return ctx.db
     .update(files)
-    .set({ fence: sql`(${isNull(files.deletedAt)} and not exists (${usesOf(ctx, { workspaceId, id, limit: 1 })}))` })
+    .set({ fence: sql`(${isNull(files.deletedAt)} and not exists ${usesOf(ctx, { workspaceId, id, limit: 1 })})` })
     .where(and(eq(files.id, id), eq(files.workspaceId, workspaceId)));
 }
 

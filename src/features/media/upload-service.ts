@@ -225,5 +225,5 @@ export async function abortUpload(ctx: WorkspaceCtx, id: string): Promise<void> 
   const { status } = isUnfinished ? await requireUpload(ctx, id) : upload;
   if (status === "aborted") return;
   if (status === "expired") throw new Problem("upload-expired");
-  throw new Problem("upload-ended", { detail: `The upload is ${status}.`, members: { status } });
+  throw new Problem("upload-ended", { detail: `The upload is ${status}.`, members: { uploadStatus: status } });
 }

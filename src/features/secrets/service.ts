@@ -185,8 +185,9 @@ function notRotatable(detail: string): Problem {
 export async function deactivateKey(ctx: WorkspaceCtx, id: string): Promise<KeyShape> {
   const row = await findManaged(ctx, id);
   if (row.state === "deactivated") return toKey(row);
-  await ctx.db.batch([store.deactivateKeys(ctx, [id]), auditEntry(ctx, "encryption-key.deactivated", { target: id, details: { kind: row.keyType } })]);
-  return toKey((await store.findKey(ctx, id)) ?? row);
+  const deactivated = auditEntry(ctx, "encryption-key.deactivated", { target: row.id, details: { kind: row.keyType } });
+  await ctx.db.batch([store.deactivateKeys(ctx, [row.id]), deactivated]);
+  return toKey((await store.findKey(ctx, row.id)) ?? row);
 }
 
 export interface NewDataKey {

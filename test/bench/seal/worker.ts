@@ -1,6 +1,7 @@
 /**
  * The sealing library behind plain HTTP, for the benchmark: `POST /seal` answers the images of the body one after the
- * other, `POST /open` the file of such a body. It uses one public test key and is never deployed.
+ * other, `POST /open` the file of such a body, `POST /open-image` the bytes of one image that anybody encoded. It uses
+ * one public test key and is never deployed.
  */
 import { decodePng } from "#lib/png/decode";
 import { releaseMemory } from "#lib/png/memory";
@@ -21,6 +22,7 @@ export default {
     const url = new URL(request.url);
     if (request.body === null) return new Response("a body is needed", { status: 400 });
     const dataKey = await importDataKey(range(0, 32));
+    if (url.pathname === "/open-image") return openImage(request, { dataKey });
     const body = createReader(request.body);
     const fileSizeBytes = Number(request.headers.get("content-length"));
     if (url.pathname === "/open") return respond(openShards(body, { dataKey }));
@@ -87,6 +89,12 @@ async function* sealShards(
     reuse = shard.png;
     yield* slices(shard.png);
   }
+}
+
+async function openImage(request: Request, keys: { dataKey: CryptoKey }): Promise<Response> {
+  const { rgb } = decodePng(new Uint8Array(await request.arrayBuffer()), { rgbBytesMax: RGB_BYTES_MAX });
+  const { bytes } = await openShard({ ...keys, rgb });
+  return new Response(bytes);
 }
 
 async function* openShards(body: Reader, keys: { dataKey: CryptoKey }): AsyncGenerator<Uint8Array> {

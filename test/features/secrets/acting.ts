@@ -82,3 +82,17 @@ export async function plantJob(ctx: AppCtx, job: { name: string; workspaceId: st
 export function newMasterHex(): string {
   return Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
 }
+
+/** Does something in the gap between a job's reading and its first writing. */
+export function beforeFirstBatch(ctx: AppCtx, action: () => Promise<unknown>): void {
+  const { db } = ctx;
+  let isFirst = true;
+  const batch: AppCtx["db"]["batch"] = async (statements) => {
+    if (isFirst) {
+      isFirst = false;
+      await action();
+    }
+    return db.batch(statements);
+  };
+  ctx.db = Object.assign(Object.create(db) as AppCtx["db"], { batch });
+}

@@ -140,9 +140,9 @@ describe("imported master keys", () => {
     const person = await signUp();
     const made = await importKey(person);
     await bindings.DB.prepare(
-      `insert into encryption_keys select id || value, workspace_id, user_id, key_type, format, version, state, wrapped_key, master_version,
+      `insert into encryption_keys select encryption_keys.id || value, workspace_id, user_id, key_type, format, version, state, wrapped_key, master_version,
        fingerprint || value, description, external_user_id, session_id, expires_at, created_at, rotated_at, deactivated_at
-       from encryption_keys, json_each(?) where id = ?`,
+       from encryption_keys, json_each(?) where encryption_keys.id = ?`,
     )
       .bind(JSON.stringify(Array.from({ length: 49 }, (_, index) => index + 100)), made.body.id)
       .run();

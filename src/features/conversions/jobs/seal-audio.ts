@@ -1,0 +1,144 @@
+/**
+ * Seals one file, image after image. Every image that is stored is recorded at once, so a run that died is taken up where it was; all
+ * bytes are functions of what the row holds, so it does not matter which run wrote an image. At most two shards are in memory.
+ */
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { defineJob, done, type JobCtx, type Outcome, type Statement } from "#core/job";
+import { Problem } from "#core/problem";
+import { releaseStorage, reserveStorage, settleStorage } from "#features/media/storage";
+import { findFile, listFileUses } from "#features/media/store";
+import type { FileRow } from "#features/media/tables";
+import { releaseMemory } from "#lib/png/memory";
+import { createWholeHash } from "#lib/seal/hash";
+import { deleteSealed, imageKey } from "../bucket.ts";
+import { actFor, requireRow } from "../job-context.ts";
+import { openObject } from "../object-source.ts";
+import { imageFileName, toProblem } from "../rules.ts";
+import { identityOf, settleIdentity } from "../seal-identity.ts";
+import { makeSealer, type Sealed, type Sealer } from "../sealers.ts";
+import { deleteImages, insertImage, listImages, updateConversion } from "../store.ts";
+import type { ConversionImageRow, ConversionRow } from "../tables.ts";
+import { deletionOf, discardFile } from "./discard-file.ts";
+
+export const sealAudio = defineJob({
+  name: "conversions.seal-audio",
+  lane: "conversion",
+  payload: z.object({ conversionId: z.string() }),
+  attempts: 5,
+  run: (ctx, { conversionId }) => sealFile(ctx, conversionId),
+  abandon: (ctx, { conversionId }) => discardImages(ctx, conversionId),
+});
+
+async function sealFile(ctx: JobCtx, conversionId: string): Promise<Outcome> {
+  const found = await requireRow(ctx, conversionId);
+  const file = found.inputFileId === null ? null : await findFile(ctx, ctx.workspaceId, found.inputFileId);
+  if (!file) throw new Problem("file-not-found", { detail: "The audio file was deleted." });
+  // A retry starts after the clean-up of the run before has released what the request reserved.
+  await reserveStorage(await actFor(ctx, found.userId), conversionId, found.reservedBytes);
+  const row = await settleIdentity(ctx, found);
+  try {
+    const sealer = await makeSealer(ctx, row);
+    const sha256 = await writeImages(ctx, { row, file, sealer });
+    if (sha256 !== file.sha256) throw new Problem("source-changed");
+    return await finish(ctx, { row, file, sha256 });
+  } catch (error) {
+    throw toProblem(error);
+  }
+}
+
+interface Work {
+  row: ConversionRow;
+  file: FileRow;
+  sealer: Sealer;
+}
+
+/** Stores what is missing and returns the SHA-256 of the whole file, which a resumed run has to read again in any case. */
+async function writeImages(ctx: JobCtx, { row, file, sealer }: Work): Promise<string> {
+  const source = openObject(ctx, { key: file.r2Key, sizeBytes: file.sizeBytes, etag: row.inputEtag });
+  if (file.sizeBytes !== row.inputFileSize) throw new Problem("source-changed");
+  const chunkSizeBytes = row.chunkSizeBytes ?? file.sizeBytes;
+  const imageCount = Math.ceil(file.sizeBytes / chunkSizeBytes);
+  const recorded = new Set((await listImages(ctx, row.id)).map((image) => image.index));
+  const hash = createWholeHash();
+  const shelf = createShelf(ctx, { row, imageCount });
+  let wholeHash: Uint8Array<ArrayBuffer> | undefined;
+  try {
+    for (let index = 0; index < imageCount; index += 1) {
+      const offset = index * chunkSizeBytes;
+      const bytes = await source.read(offset, Math.min(chunkSizeBytes, file.sizeBytes - offset));
+      hash.update(bytes);
+      if (index === imageCount - 1) wholeHash = hash.digest();
+      if (!recorded.has(index)) await shelf.put(index, await sealer({ index, imageCount, bytes, wholeHash, reuse: shelf.free() }));
+      releaseMemory(bytes);
+      await ctx.checkpoint({ done: index, total: imageCount, step: "sealing" });
+    }
+    await shelf.settle();
+  } finally {
+    await shelf.land();
+  }
+  await ctx.checkpoint({ done: imageCount, total: imageCount, step: "sealing" });
+  return Buffer.from(wholeHash ?? hash.digest()).toString("hex");
+}
+
+/** Stores one image while the next is being made: at most one is on its way, and its memory is used again afterwards. */
+function createShelf(ctx: JobCtx, { row, imageCount }: { row: ConversionRow; imageCount: number }) {
+  const { sealId } = identityOf(row);
+  let underway: Promise<Uint8Array<ArrayBuffer>> | null = null;
+  let spare: Uint8Array<ArrayBuffer> | undefined;
+
+  async function store(index: number, sealed: Sealed): Promise<Uint8Array<ArrayBuffer>> {
+    const { png, width, height } = sealed;
+    const r2Key = imageKey(ctx, { conversionId: row.id, sealId, index });
+    const sha256 = createHash("sha256").update(png).digest("hex");
+    await ctx.files.put(r2Key, png, { httpMetadata: { contentType: "image/png" }, sha256 });
+    const fileName = imageFileName(row.inputFileName, index, imageCount);
+    const image: ConversionImageRow = { conversionId: row.id, workspaceId: ctx.workspaceId, index, r2Key, fileName, sizeBytes: png.byteLength, width, height, sha256 };
+    await ctx.commit([insertImage(ctx, image)]);
+    return png;
+  }
+
+  async function settle(): Promise<void> {
+    spare = (await underway) ?? spare;
+    underway = null;
+  }
+
+  return {
+    settle,
+    free: () => spare,
+    async put(index: number, sealed: Sealed): Promise<void> {
+      await settle();
+      underway = store(index, sealed);
+      // A failure is met by the next `settle`; without this the runtime would call it unhandled until then.
+      underway.catch(() => undefined);
+    },
+    /** Waits for an image on its way, so that a clean-up does not race with it. Never throws. */
+    async land(): Promise<void> {
+      await underway?.catch(() => undefined);
+    },
+  };
+}
+
+async function finish(ctx: JobCtx, { row, file, sha256 }: { row: ConversionRow; file: FileRow; sha256: string }): Promise<Outcome> {
+  const images = await listImages(ctx, row.id);
+  const totalImageBytes = images.reduce((sum, image) => sum + image.sizeBytes, 0);
+  await settleStorage(ctx, row.id, totalImageBytes);
+  const values = { imageCount: images.length, totalImageBytes, sha256, requestKey: null };
+  const deletion = row.deleteSource ? await deleteSource(ctx, row, file) : { isDeleted: false, effects: [] };
+  const result = { conversionId: row.id, imageCount: images.length, totalImageBytes, sha256, ...(row.deleteSource ? { sourceDeleted: deletion.isDeleted } : {}) };
+  return done(result, [updateConversion(ctx, row.id, values), ...deletion.effects]);
+}
+
+/** A file that another conversion is still reading stays, and the result says so. */
+async function deleteSource(ctx: JobCtx, row: ConversionRow, file: FileRow): Promise<{ isDeleted: boolean; effects: Statement[] }> {
+  const others = (await listFileUses(ctx, ctx.workspaceId, file.id)).filter((use) => use.id !== row.id);
+  if (others.length > 0) return { isDeleted: false, effects: [] };
+  return { isDeleted: true, effects: [...deletionOf(ctx, file), discardFile.row(ctx, { fileId: file.id }).statement] };
+}
+
+/** The fenced commit comes first: a run that was overtaken must not remove what its successor stores. */
+async function discardImages(ctx: JobCtx, conversionId: string): Promise<void> {
+  await ctx.commit([deleteImages(ctx, conversionId), updateConversion(ctx, conversionId, { requestKey: null })]);
+  await deleteSealed(ctx, conversionId);
+  await releaseStorage(ctx, conversionId);
+}

@@ -1,0 +1,144 @@
+/**
+ * SIGKILL of the whole server while clients upload and convert: nothing that was acknowledged is lost, nothing is done twice, every hash
+ * is equal, the meters are exact. `npm run bar:crash`
+ */
+import { type Bar, type BarOptions, type BarResult, main, note } from "../options.ts";
+import { type Person, startWithPeople } from "../people.ts";
+import { makeChance } from "../random.ts";
+import { openStage, type Patch } from "../stage.ts";
+import { call, newTally } from "./client.ts";
+import { gatherEvidence } from "./evidence.ts";
+import { mutants, quickRecovery } from "./mutants.ts";
+import type { Counts } from "./plan.ts";
+import { runStorm } from "./storm.ts";
+import { verifyAll } from "./verify.ts";
+import { hexKey, nameOfFormatOne, type Office } from "./work.ts";
+
+const full: Counts = { uploads: 40, uploadMebibytes: { least: 20, most: 60 }, conversions: 200, kills: 20 };
+const reduced: Counts = { uploads: 6, uploadMebibytes: { least: 20, most: 60 }, conversions: 20, kills: 3 };
+/** A mutant needs no more than shows it. */
+const least: Counts = { uploads: 2, uploadMebibytes: { least: 20, most: 30 }, conversions: 14, kills: 2 };
+
+const people = 4;
+/** Re-offer and lease of the product come to 90 s; twice that leaves room for a slow machine. */
+const drainSeconds = { own: 180, quickRecovery: 45 };
+const verifySeconds = 600;
+/** Housekeeping after the storm: all three crons, then time for what they started. */
+const crons = ["* * * * *", "17 * * * *", "10 2 * * *"];
+const settleSeconds = 120;
+
+export const bar: Bar = { name: "crash", mutants, run };
+
+interface Setting {
+  counts: Counts;
+  drainSeconds: number;
+  patches: Patch[];
+  tickEveryMs?: number;
+}
+
+function settingOf(options: BarOptions, name: string | null): Setting {
+  const mutant = mutants.find((known) => known.name === name);
+  if (!mutant) return { counts: options.quick ? reduced : full, drainSeconds: drainSeconds.own, patches: [] };
+  const { patches, tickEveryMs } = mutant;
+  return { counts: least, drainSeconds: drainSeconds.quickRecovery, patches: [...quickRecovery, ...patches], ...(tickEveryMs === undefined ? {} : { tickEveryMs }) };
+}
+
+async function run(options: BarOptions, mutant: string | null): Promise<BarResult> {
+  const setting = settingOf(options, mutant);
+  note(`crash${mutant === null ? "" : `, mutant ${mutant}`}: ${JSON.stringify(setting.counts)}, seed ${options.seed}`);
+  const stage = await openStage(setting.patches);
+  try {
+    const crew = await startWithPeople(stage, people);
+    const office: Office = {
+      stage,
+      chance: makeChance(options.seed),
+      tally: newTally(),
+      underWay: 0,
+      deadlineMs: Number.POSITIVE_INFINITY,
+      people: crew,
+      importedKeys: new Map(),
+      records: { uploads: [], conversions: [], refused: [], unfinished: [] },
+    };
+    office.importedKeys = await importKeys(office, crew);
+    const storm = await runStorm(office, setting);
+    const stormConversions = office.records.conversions.length;
+    const storms = { uploads: office.records.uploads.length, conversions: stormConversions };
+    office.deadlineMs = Date.now() + (mutant === null ? verifySeconds : setting.drainSeconds) * 1_000;
+    const verified = await verifyAll(office);
+    if (mutant === null) await settle(office);
+    await stage.stop();
+    const evidence = gatherEvidence(stage.stateDir, office.records);
+    return resultOf({ setting, storm, storms, verified, evidence, office });
+  } finally {
+    await stage.remove();
+  }
+}
+
+async function importKeys(office: Office, crew: readonly Person[]): Promise<Map<string, string>> {
+  const keys = new Map<string, string>();
+  for (const { token, workspaceId } of crew) {
+    const body = { keyType: "master", format: 1, keyHex: hexKey(`import ${workspaceId}`), userId: nameOfFormatOne };
+    const answer = await call(office, { method: "POST", path: "/v1/encryption-keys", token, body });
+    if (answer.status !== 201) throw new Error(`import of a key answered ${answer.status} ${JSON.stringify(answer.body)}`);
+    keys.set(workspaceId, String(answer.body.id));
+  }
+  return keys;
+}
+
+/** Runs the sweeps and waits until nothing is left to do. */
+async function settle(office: Office): Promise<void> {
+  for (const cron of crons) await office.stage.tick(cron);
+  const until = Date.now() + settleSeconds * 1_000;
+  for (const { token } of office.people) {
+    for (;;) {
+      office.deadlineMs = until;
+      const waiting: number[] = [];
+      for (const state of ["scheduled", "queued", "running"]) {
+        const { body } = await call(office, { method: "GET", path: `/v1/jobs?state=${state}&limit=100`, token });
+        const now = Date.now() + 60_000;
+        waiting.push((body.items as { createdAt: string; state: string }[]).filter((job) => job.state !== "scheduled" && Date.parse(job.createdAt) < now).length);
+      }
+      if (waiting.every((count) => count === 0)) break;
+      await office.stage.tick("* * * * *");
+    }
+  }
+}
+
+interface Seen {
+  setting: Setting;
+  storm: Awaited<ReturnType<typeof runStorm>>;
+  storms: { uploads: number; conversions: number };
+  verified: Awaited<ReturnType<typeof verifyAll>>;
+  evidence: ReturnType<typeof gatherEvidence>;
+  office: Office;
+}
+
+function resultOf({ setting, storm, storms, verified, evidence, office }: Seen): BarResult {
+  const violations = [...verified.violations, ...evidence.violations];
+  const count = (word: string) => violations.filter((violation) => violation.startsWith(word)).length;
+  const sorted = storm.restartSeconds.toSorted((a, b) => a - b);
+  const { uploads, conversions, kills } = setting.counts;
+  if (storm.kills !== kills) violations.push(`refused: ${storm.kills} of ${kills} kills`);
+  return {
+    ok: violations.length === 0,
+    counts: { uploads, conversions, kills },
+    acknowledged: storms,
+    lost: count("lost"),
+    doubled: count("doubled"),
+    hashesUnequal: count("hash"),
+    orphans: count("orphan"),
+    meterWrong: count("meter"),
+    uploadsVerified: verified.uploadsVerified,
+    opensVerified: verified.sealsOpened,
+    requestsHitByKills: storm.hit.reduce((sum, hit) => sum + hit, 0),
+    restartSecondsMedian: sorted[Math.floor(sorted.length / 2)] ?? null,
+    drainSeconds: storm.drainSeconds,
+    failedTicks: storm.failedTicks,
+    ...office.tally,
+    rows: evidence.rows,
+    openMultiparts: evidence.openMultiparts,
+    violations: violations.slice(0, 20),
+  };
+}
+
+if (import.meta.main) await main(bar);

@@ -1,0 +1,4 @@
+/** The smallest Worker there is: what start-up is compared with. */
+export default {
+  fetch: () => new Response("ok"),
+};

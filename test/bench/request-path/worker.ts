@@ -1,0 +1,25 @@
+/** The Worker as it is, with two additions for the bench: slow far-away calls, and a loop over the credential check alone. */
+import worker from "../../../src/index.ts";
+import { requireAccess, signIn } from "../../../src/app/credentials.ts";
+import { makeContext } from "../../../src/app/context.ts";
+import type { Bindings } from "../../../src/core/env.ts";
+import { slowBindings } from "./slow-bindings.ts";
+
+export { Hasher, Ledger, RateLimiter, SessionStore } from "../../../src/durable/index.ts";
+
+async function checkManyTimes(request: Request, env: Bindings, execution: ExecutionContext): Promise<Response> {
+  const times = Number(new URL(request.url).searchParams.get("times"));
+  const ctx = makeContext(env, execution, { origin: { address: "bench", userAgent: "bench" } });
+  for (let count = 0; count < times; count += 1) requireAccess(await signIn(ctx, request, "jobs:read"), "jobs:read");
+  return new Response(String(times));
+}
+
+export default {
+  ...worker,
+  async fetch(request: Request, env: Bindings, execution: ExecutionContext): Promise<Response> {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/__bench/check") return checkManyTimes(request, env, execution);
+    const delay = request.headers.get("x-bench-delay-ms");
+    return worker.fetch(request, delay === null ? env : slowBindings(env, Number(delay)), execution);
+  },
+};
