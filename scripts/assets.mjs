@@ -1,5 +1,6 @@
-// Copies the one static file that the API reference needs out of its package, so that /reference makes no outside request.
+/** Puts the files that the Worker serves as they are into dist/assets: the OpenAPI document, and the API reference out of its package. */
 import { cpSync, mkdirSync } from "node:fs";
 
 mkdirSync("dist/assets/reference", { recursive: true });
 cpSync("node_modules/@scalar/api-reference/dist/browser/standalone.js", "dist/assets/reference/scalar.js");
+cpSync("docs/openapi.json", "dist/assets/openapi.json");

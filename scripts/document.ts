@@ -6,7 +6,7 @@ import { problemKinds } from "../src/core/problem.ts";
 
 async function openApi(): Promise<string> {
   const bundle = await build({
-    stdin: { contents: 'export { openApiDocument } from "#app/openapi";', resolveDir: process.cwd(), loader: "ts" },
+    stdin: { contents: 'export { buildDocument } from "./scripts/openapi.ts";', resolveDir: process.cwd(), loader: "ts" },
     bundle: true,
     write: false,
     format: "esm",
@@ -24,8 +24,8 @@ async function openApi(): Promise<string> {
   if (!file) throw new Error("nothing was built");
   mkdirSync("dist", { recursive: true });
   writeFileSync("dist/document.mjs", file.contents);
-  const module = (await import(pathToFileURL("dist/document.mjs").href)) as { openApiDocument(url: string): object };
-  return `${JSON.stringify(module.openApiDocument("http://127.0.0.1:8787"), null, 1)}\n`;
+  const module = (await import(pathToFileURL("dist/document.mjs").href)) as { buildDocument(): object };
+  return `${JSON.stringify(module.buildDocument(), null, 1)}\n`;
 }
 
 function problems(): string {

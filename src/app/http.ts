@@ -6,15 +6,16 @@ import { Problem, problemResponse } from "#core/problem";
 import { corsHeaders } from "./cors.ts";
 import { features } from "./features.ts";
 import { type App, commonHeaders, mount } from "./mount.ts";
-import { openApiDocument } from "./openapi.ts";
 import { referencePage, referenceScript } from "./reference.ts";
 
 const documents: Record<string, (publicUrl: string) => Response> = {
   "/": (publicUrl) => Response.json({ name: "Overtone", openapi: `${publicUrl}/openapi.json`, reference: `${publicUrl}/reference`, status: `${publicUrl}/v1/status` }),
-  "/openapi.json": (publicUrl) => Response.json(openApiDocument(publicUrl)),
   "/reference": () => referencePage(),
   "/reference/init.js": () => referenceScript(),
 };
+
+/** Made when the project is built, served as they are. */
+const files = ["/openapi.json", "/reference/scalar.js"];
 
 export const app = buildApp();
 
@@ -29,7 +30,7 @@ function buildApp(): App {
     return undefined;
   });
   for (const [path, document] of Object.entries(documents)) app.get(path, (http) => document(readSettings(http.env).publicUrl));
-  app.get("/reference/scalar.js", (http) => http.env.ASSETS?.fetch(http.req.raw) ?? http.notFound());
+  for (const path of files) app.get(path, (http) => http.env.ASSETS?.fetch(new URL(path, http.req.url)) ?? http.notFound());
   for (const feature of features) for (const spec of feature.endpoints) mount(app, spec);
   app.notFound((http) => problemResponse(unrouted(http.req.method, http.req.path), http.get("ctx")?.requestId ?? newRequestId()));
   app.onError((error, http) => answerError(error, http.get("ctx")));

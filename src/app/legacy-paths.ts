@@ -46,7 +46,7 @@ const conversions: Alias[] = [
 ];
 
 const keys: Alias[] = [
-  { system: "A", method: "POST", from: "/api/keys", to: "/v1/encryption-keys", when: "keyType", answer: "data" },
+  { system: "A", method: "POST", from: "/api/keys", to: "/v1/encryption-keys", when: "keyType", body: "importedKey", answer: "data" },
   { system: "A", method: "POST", from: "/api/keys", to: "/v1/api-keys" },
   { system: "A", method: "GET", from: "/api/keys", to: "/v1/api-keys?limit=100", answer: "items" },
   { system: "A", method: "GET", from: "/api/keys/:userId", to: "/v1/encryption-keys?userId=:userId&limit=100", answer: "keys" },

@@ -10,6 +10,8 @@ const list = (value: unknown): Json[] => (Array.isArray(value) ? value.map(objec
 export const bodyShapes = {
   opaqueRegister: (body: Json): Json => ({ ...body, signIn: true, sessionKind: "opaque" }),
   opaqueLogin: (body: Json): Json => ({ ...body, sessionKind: "opaque" }),
+  /** The older system knew one format only, so its imports do not name it. */
+  importedKey: (body: Json): Json => (body["keyType"] === "master" ? { format: 1, ...body } : body),
 } as const;
 
 export type BodyShape = keyof typeof bodyShapes;

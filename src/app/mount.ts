@@ -3,7 +3,7 @@
  * A stranger is refused before anything of the body is looked at.
  */
 import type { Context, Hono } from "hono";
-import type { z } from "@hono/zod-openapi";
+import type * as z from "zod";
 import type { AnyEndpoint } from "#core/endpoint";
 import { Reply } from "#core/endpoint";
 import type { Bindings } from "#core/env";

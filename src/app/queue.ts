@@ -1,5 +1,5 @@
 /** The consumer of all queues. Each message stands alone: one that fails never takes its batch along. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Bindings } from "#core/env";
 import { makeContext } from "./context.ts";
 import { buryJob, runJob } from "./run-job.ts";

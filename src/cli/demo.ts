@@ -1,7 +1,7 @@
 /** `npm run demo`: the product's main job on a real recording, through the public HTTP API and nothing else. Exit code 1 if anything is off. */
 import { parseArgs } from "node:util";
 import { type Account, runDemo } from "./demo-steps.ts";
-import { type DevServer, lastLines, startDevServer } from "./dev-server.ts";
+import { type DevServer, lastLines, readPort, startDevServer } from "./dev-server.ts";
 import { supervise } from "./supervise.ts";
 import { bold, duration, print, printError, printStep } from "./terminal.ts";
 
@@ -26,7 +26,7 @@ function readOptions() {
   }
   return {
     exits: values.exit === true,
-    port: values.port === undefined ? undefined : Number(values.port),
+    port: readPort(values.port),
     persistTo: values["persist-to"],
   };
 }

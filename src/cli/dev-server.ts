@@ -157,6 +157,15 @@ async function tick(url: string, cron: string, atMs: number): Promise<void> {
     throw new Error(`The tick "${cron}" failed: ${response.status} ${text.slice(0, 300)}`);
 }
 
+/** A port as it stands on the command line; undefined when it was not given. */
+export function readPort(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new Error(`--port ${text} is not a port from 1 to 65535.`);
+  return port;
+}
+
 function warn(message: string): void {
   process.stderr.write(`${message}\n`);
 }

@@ -57,14 +57,18 @@ function setVars(text: string, vars: DevVars): string {
   let changed = text;
   for (const [name, value] of Object.entries(vars)) if (current[name] !== value) changed = setVar(changed, name, value);
   // A quoting that this file's rules do not foresee must never cost a secret.
-  if (!isDeepStrictEqual(parse(changed), { ...current, ...vars })) throw new Error("The variables cannot be written to the file without changing others: edit it by hand.");
+  if (!isDeepStrictEqual(parse(changed), { ...current, ...vars }))
+    throw new Error("The variables cannot be written to the file without changing others: edit it by hand.");
   return changed;
 }
 
 function setVar(text: string, name: string, value: string): string {
   if (!/^[A-Za-z_]\w*$/.test(name)) throw new RangeError(`"${name}" is not the name of a variable.`);
   const line = `${name}=${quote(value)}`;
-  const entry = new RegExp(`^[ \\t]*(?:export[ \\t]+)?${name}[ \\t]*=[ \\t]*(?:'[^']*'|"[^"]*"|\`[^\`]*\`|[^\\r\\n]*).*$`, "m");
+  const entry = new RegExp(
+    `^[ \\t]*(?:export[ \\t]+)?${name}[ \\t]*=[ \\t]*(?:'[^']*'|"[^"]*"|\`[^\`]*\`|[^\\r\\n]*).*$`,
+    "m",
+  );
   if (entry.test(text)) return text.replace(entry, () => line);
   return `${text}${text === "" || text.endsWith("\n") ? "" : "\n"}${line}\n`;
 }

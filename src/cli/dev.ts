@@ -1,6 +1,6 @@
 /** `npm run dev`: the Worker for development, with its cron ticker, until Ctrl-C. */
 import { parseArgs } from "node:util";
-import { startDevServer } from "./dev-server.ts";
+import { readPort, startDevServer } from "./dev-server.ts";
 import { supervise } from "./supervise.ts";
 import { bold, duration, print, printError, printStep } from "./terminal.ts";
 
@@ -24,7 +24,7 @@ function readOptions() {
     process.exit(0);
   }
   return {
-    port: values.port === undefined ? undefined : Number(values.port),
+    port: readPort(values.port),
     persistTo: values["persist-to"],
     quiet: !values.verbose,
   };

@@ -73,8 +73,11 @@ function judge(state: Encryption | null, version: number): RotationEnd {
 
 function describe(end: RotationEnd, state: Encryption | null): string {
   if (end === "no-answer") return "Waiting for the server to answer.";
-  if (end === "not-arrived") return `The server still runs with version ${state?.currentVersion}; waiting for it to load the new one.`;
-  return end === "done" ? "Every key is wrapped by the new master key." : `${state?.staleKeys} keys to wrap by the new master key.`;
+  if (end === "not-arrived")
+    return `The server still runs with version ${state?.currentVersion}; waiting for it to load the new one.`;
+  return end === "done"
+    ? "Every key is wrapped by the new master key."
+    : `${state?.staleKeys} keys to wrap by the new master key.`;
 }
 
 async function readEncryption(watch: Watch, publicUrl: string): Promise<Encryption | null> {

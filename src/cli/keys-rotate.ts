@@ -59,23 +59,34 @@ function readOptions(): Options {
 async function rotateLocal(options: Options): Promise<number> {
   const file = join(projectRoot, ".dev.vars");
   const { MASTER_KEYS: current, PUBLIC_URL: configured } = await readDevVars(file);
-  if (!current) throw new Error("There is no MASTER_KEYS in .dev.vars: the first `npm run dev` makes it, and nothing is sealed before.");
+  if (!current)
+    throw new Error(
+      "There is no MASTER_KEYS in .dev.vars: the first `npm run dev` makes it, and nothing is sealed before.",
+    );
   const { text, version } = addMasterKey(current, randomBytes(32));
   await writeDevVars(file, { MASTER_KEYS: text });
-  print(`MASTER_KEYS in .dev.vars begins with version ${version} now. Keep a copy of that file: without it, what is sealed stays sealed.`);
+  print(
+    `MASTER_KEYS in .dev.vars begins with version ${version} now. Keep a copy of that file: without it, what is sealed stays sealed.`,
+  );
   const publicUrl = options.url ?? runningServerUrl() ?? configured ?? "http://127.0.0.1:8787";
   if (!(await isRunning(watch, publicUrl))) {
-    print("No development server answers. The next one that starts uses the new version, and wraps the older keys by it at its next hourly tick (minute 17).");
+    print(
+      "No development server answers. The next one that starts uses the new version, and wraps the older keys by it at its next hourly tick (minute 17).",
+    );
     print(olderVersions);
     return 0;
   }
-  return report(await followRotation(watch, { publicUrl, version, startsTick: true, everyMs: 1_000, patienceMs: 90_000 }));
+  return report(
+    await followRotation(watch, { publicUrl, version, startsTick: true, everyMs: 1_000, patienceMs: 90_000 }),
+  );
 }
 
 /** The address in the lock of the default state folder: `npm run dev` takes another port when 8787 is in use. */
 function runningServerUrl(): string | undefined {
   try {
-    const { url } = JSON.parse(readFileSync(join(projectRoot, ".wrangler/state/server.json"), "utf8")) as { url?: unknown };
+    const { url } = JSON.parse(readFileSync(join(projectRoot, ".wrangler/state/server.json"), "utf8")) as {
+      url?: unknown;
+    };
     return typeof url === "string" ? url : undefined;
   } catch {
     return undefined;
@@ -84,9 +95,14 @@ function runningServerUrl(): string | undefined {
 
 async function rotateRemote(options: Options): Promise<number> {
   const { MASTER_KEYS: current, PUBLIC_URL: publicUrl } = process.env;
-  if (!current) throw new Error("Set the environment variable MASTER_KEYS to the value in force: Cloudflare never gives a secret back.");
-  if (!publicUrl || !URL.canParse(publicUrl)) throw new Error("Set the environment variable PUBLIC_URL to the address of the deployed Worker.");
-  if (options.out === undefined && !options.prints) throw new Error("Name a new file by --out <file> for the new value (or --print it): it cannot be read back later.");
+  if (!current)
+    throw new Error(
+      "Set the environment variable MASTER_KEYS to the value in force: Cloudflare never gives a secret back.",
+    );
+  if (!publicUrl || !URL.canParse(publicUrl))
+    throw new Error("Set the environment variable PUBLIC_URL to the address of the deployed Worker.");
+  if (options.out === undefined && !options.prints)
+    throw new Error("Name a new file by --out <file> for the new value (or --print it): it cannot be read back later.");
   const base = publicUrl.replace(/\/$/, "");
   const { text, version } = addMasterKey(current, randomBytes(32));
   await requireVersionInForce(base, current);
@@ -94,7 +110,15 @@ async function rotateRemote(options: Options): Promise<number> {
   await putSecret(text);
   print(`MASTER_KEYS of the deployed Worker begins with version ${version} now.`);
   print("The hourly tick (minute 17) wraps the keys anew. This command watches; ending it changes nothing.");
-  return report(await followRotation(watch, { publicUrl: base, version, startsTick: false, everyMs: 15_000, patienceMs: 75 * 60_000 }));
+  return report(
+    await followRotation(watch, {
+      publicUrl: base,
+      version,
+      startsTick: false,
+      everyMs: 15_000,
+      patienceMs: 75 * 60_000,
+    }),
+  );
 }
 
 /** A value that is not the one in force would lose every key that the versions it lacks have wrapped. */
@@ -103,7 +127,9 @@ async function requireVersionInForce(publicUrl: string, current: string): Promis
   const { encryption } = (await response.json()) as { encryption?: { currentVersion?: number } };
   const given = Number(current.trim().split(":")[0]);
   if (encryption?.currentVersion === given) return;
-  throw new Error(`MASTER_KEYS begins with version ${given}, but the Worker at ${publicUrl} runs with version ${encryption?.currentVersion}: this is not the value in force.`);
+  throw new Error(
+    `MASTER_KEYS begins with version ${given}, but the Worker at ${publicUrl} runs with version ${encryption?.currentVersion}: this is not the value in force.`,
+  );
 }
 
 /** Before the secret is put: a value that only Cloudflare has is lost with the account's secret. */
@@ -117,27 +143,37 @@ async function keep({ out, prints }: Options, text: string): Promise<void> {
   } finally {
     await handle.close();
   }
-  print(`The new value of MASTER_KEYS is in ${out}. Move it to where you keep secrets: losing it loses every sealed file.`);
+  print(
+    `The new value of MASTER_KEYS is in ${out}. Move it to where you keep secrets: losing it loses every sealed file.`,
+  );
 }
 
 /** By standard input, so that the value is in no process list and no shell history. */
 async function putSecret(text: string): Promise<void> {
   const wrangler = fileURLToPath(new URL("../../node_modules/wrangler/bin/wrangler.js", import.meta.url));
   const { MASTER_KEYS: _withheld, ...env } = process.env;
-  const child = spawn(process.execPath, [wrangler, "secret", "put", "MASTER_KEYS"], { cwd: projectRoot, stdio: ["pipe", "inherit", "inherit"], env });
+  const child = spawn(process.execPath, [wrangler, "secret", "put", "MASTER_KEYS"], {
+    cwd: projectRoot,
+    stdio: ["pipe", "inherit", "inherit"],
+    env,
+  });
   child.stdin.on("error", () => undefined);
   child.stdin.end(text);
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", resolve);
   });
-  if (code !== 0) throw new Error(`wrangler ended with exit code ${code}: the secret was not changed, and the value kept above is not in use.`);
+  if (code !== 0)
+    throw new Error(
+      `wrangler ended with exit code ${code}: the secret was not changed, and the value kept above is not in use.`,
+    );
 }
 
 const endings: Record<Exclude<RotationEnd, "done">, string> = {
   "no-answer": "The server does not answer. The new version is set; the next hourly tick goes on with the keys.",
   "not-arrived": "The server did not load the new version. Restart it; its next hourly tick wraps the keys anew.",
-  "stale-keys-left": "Some keys could not be wrapped anew: look for encryption-key.not-rewrapped in the server's log. They still open with the older versions.",
+  "stale-keys-left":
+    "Some keys could not be wrapped anew: look for encryption-key.not-rewrapped in the server's log. They still open with the older versions.",
 };
 
 function report(end: RotationEnd): number {

@@ -2,7 +2,7 @@
  * One HTTP operation as one value. Access is a required field and is checked before validation, so that a stranger learns nothing
  * about the shape of a body. A handler takes plain data and returns plain data; only a raw endpoint sees `Response`.
  */
-import type { z } from "@hono/zod-openapi";
+import type * as z from "zod";
 import type { Access } from "./access.ts";
 import type { Ctx, WorkspaceCtx } from "./context.ts";
 import type { OpenLimitName } from "./limits.ts";
@@ -11,6 +11,9 @@ import type { ProblemCode } from "./problem.ts";
 export type Method = "get" | "post" | "put" | "patch" | "delete";
 type Schema = z.ZodType | undefined;
 type Out<S extends Schema> = S extends z.ZodType ? z.output<S> : undefined;
+
+/** What a handler gives back: data, or data with another status or headers; nothing where the answer has no body. */
+type Result<S extends Schema> = S extends z.ZodType ? z.output<S> | Reply<z.output<S>> : void;
 
 /** Open operations know no workspace; all others act in exactly one. */
 export type CtxOf<A extends Access> = A extends "public" ? Ctx : WorkspaceCtx;
@@ -68,7 +71,7 @@ export interface EndpointSpec<A extends Access, Params extends Schema, Query ext
   idempotent?: boolean;
   /** Members of the answer that are shown once and never kept for a replay. */
   secrets?: readonly string[];
-  handle(ctx: CtxOf<A>, input: Input<Params, Query, Body>): Promise<Out<Returns> | Reply<Out<Returns>>> | Out<Returns> | Reply<Out<Returns>>;
+  handle(ctx: CtxOf<A>, input: Input<Params, Query, Body>): Promise<Result<Returns>> | Result<Returns>;
 }
 
 export interface RawEndpointSpec<A extends Access, Params extends Schema, Query extends Schema> extends Words<A, Params, Query> {

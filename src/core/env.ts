@@ -2,7 +2,7 @@
  * What the Worker is given: bindings, variables and secrets, parsed once an isolate and refused loudly.
  * Nothing below `app/` and `durable/` reads the environment itself.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { SessionStore } from "#durable/session-store/object";
 import type { RateLimiter } from "#durable/rate-limiter/object";
 import type { Ledger } from "#durable/ledger/object";

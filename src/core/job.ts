@@ -3,7 +3,7 @@
  * so neither exists without the other; the queue only learns the id.
  */
 import type { BatchItem } from "drizzle-orm/batch";
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Ctx, WorkspaceCtx } from "./context.ts";
 import { insertJob } from "./job-store.ts";
 import type { ProblemCode } from "./problem.ts";

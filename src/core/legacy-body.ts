@@ -2,7 +2,7 @@
  * Bodies of operations that older clients call: unknown members are ignored, because those clients send more than they need to.
  * Members that only the server may set are refused loudly: silence would look like consent.
  */
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
 import { Problem } from "./problem.ts";
 
 export const serverOwned = ["role", "plan", "credits", "limits", "owner", "subscription_tier", "subscriptionTier"] as const;

@@ -1,17 +1,17 @@
 /** Lists by cursor: newest first, at most 100 a page. Ids sort by time, so the cursor is the last id seen. */
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
 import { decodeCursor, encodeCursor } from "#lib/cursor";
 import { Problem } from "./problem.ts";
 
 export const pageQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(100).default(50).openapi({ description: "At most 100 a page." }),
-  cursor: z.string().max(500).optional().openapi({ description: "`nextCursor` of the page before." }),
+  limit: z.coerce.number().int().min(1).max(100).default(50).meta({ description: "At most 100 a page." }),
+  cursor: z.string().max(500).optional().meta({ description: "`nextCursor` of the page before." }),
 });
 
 export type PageQuery = z.output<typeof pageQuery>;
 
 export function pageOf<T extends z.ZodType>(item: T, name: string) {
-  return z.object({ items: z.array(item), nextCursor: z.string().nullable() }).openapi(name);
+  return z.object({ items: z.array(item), nextCursor: z.string().nullable() }).meta({ id: name });
 }
 
 /** The id after which the page starts, or null for the first page. */

@@ -23,22 +23,16 @@ export interface ByteSource {
 export function createByteSource(stream: ReadableStream<Uint8Array>, onFailure: (cause: unknown) => Error): ByteSource {
   const reader = openPieces(stream);
   let held: Buffer = Buffer.alloc(0);
-  let isEnded = false;
 
   /** Adds at least one byte to `held`; false at the end. */
   async function pull(): Promise<boolean> {
-    while (!isEnded) {
-      const result = await reader.read().catch((cause: unknown) => {
-        throw onFailure(cause);
-      });
-      isEnded = result.done;
-      const { value } = result;
-      if (value === undefined || value.length === 0) continue;
-      const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
-      held = held.length === 0 ? bytes : Buffer.concat([held, bytes]);
-      return true;
-    }
-    return false;
+    const piece = await reader.read().catch((cause: unknown) => {
+      throw onFailure(cause);
+    });
+    if (piece === undefined) return false;
+    const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.length);
+    held = held.length === 0 ? bytes : Buffer.concat([held, bytes]);
+    return true;
   }
 
   function take(lengthBytes: number): Buffer {
@@ -94,21 +88,39 @@ function overlapBytes(bytes: Buffer, delimiter: Buffer): number {
 }
 
 export interface Pieces {
-  read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
+  /** The next piece, which is never empty; undefined at the end. */
+  read(): Promise<Uint8Array | undefined>;
+  /** Never throws. */
   cancel(): Promise<void>;
 }
 
-/** Request bodies are byte streams; streams made in JavaScript often are not and give whatever pieces they have. */
+/** Request bodies and objects are byte streams; streams made in JavaScript often are not and give whatever pieces they have. */
 export function openPieces(stream: ReadableStream<Uint8Array>): Pieces {
+  const { read, cancel } = openReader(stream);
+  let isEnded = false;
+  return {
+    async read() {
+      while (!isEnded) {
+        const { done, value } = await read();
+        isEnded = done;
+        if (value && value.length > 0) return value;
+      }
+      return undefined;
+    },
+    cancel: () => cancel().catch(() => undefined),
+  };
+}
+
+function openReader(stream: ReadableStream<Uint8Array>) {
   let reader: ReadableStreamBYOBReader;
   try {
     reader = stream.getReader({ mode: "byob" });
   } catch {
     const plain = stream.getReader();
-    return { read: () => plain.read(), cancel: () => plain.cancel().catch(() => undefined) };
+    return { read: () => plain.read(), cancel: () => plain.cancel() };
   }
   return {
     read: () => reader.readAtLeast(readSizeBytes, new Uint8Array(readSizeBytes)),
-    cancel: () => reader.cancel().catch(() => undefined),
+    cancel: () => reader.cancel(),
   };
 }

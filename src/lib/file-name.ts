@@ -31,6 +31,11 @@ export function cleanFileName(raw: string): string {
   return deviceName.test(name) ? cutName(`_${name}`) : name;
 }
 
+/** A clean name with a number in front of its extension, for the second file of one name: `a (2).wav`. */
+export function numberFileName(name: string, count: number): string {
+  return cutName(name, ` (${count})`);
+}
+
 /** The name's part of an object key: `[a-z0-9.-]`, at most 80 characters. Nothing left gives `file`. */
 export function fileSlug(name: string): string {
   const clean = cleanFileName(name);
@@ -63,14 +68,15 @@ function trimName(name: string): string {
   return name.replace(/^\s+/u, "").replace(/[\s.]+$/u, "");
 }
 
-function cutName(name: string): string {
+/** Cuts in front of the extension; the suffix is put there and always survives. */
+function cutName(name: string, suffix = ""): string {
   const encoder = new TextEncoder();
-  if (encoder.encode(name).length <= maxNameBytes) return name;
   const dot = extensionStart(name);
-  const extension = name.slice(dot);
-  const stem = new Uint8Array(maxNameBytes - encoder.encode(extension).length);
-  const { written } = encoder.encodeInto(name.slice(0, dot), stem);
-  return `${trimName(new TextDecoder().decode(stem.subarray(0, written)))}${extension}`;
+  const end = suffix + name.slice(dot);
+  const stem = new Uint8Array(maxNameBytes - encoder.encode(end).length);
+  const { read, written } = encoder.encodeInto(name.slice(0, dot), stem);
+  if (read === dot) return name.slice(0, dot) + end;
+  return trimName(new TextDecoder().decode(stem.subarray(0, written))) + end;
 }
 
 /** Where the extension's dot is, or the length of the name when it has none of sensible size. */

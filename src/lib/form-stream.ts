@@ -184,7 +184,8 @@ function createContent(form: Form, maxBytes: number, kind: FormEntry["kind"]) {
         if (isLeft) throw new Error("the form was read on, this file is gone");
         const piece = await next();
         if (piece === null) return;
-        yield piece;
+        // A plain view: `slice` of a Buffer would share memory where callers expect a copy.
+        yield new Uint8Array(piece.buffer, piece.byteOffset, piece.length);
       }
     },
     async discardRest(): Promise<void> {

@@ -81,7 +81,8 @@ export function createPartWriter<Part>(options: PartWriterOptions<Part>): PartWr
     sizeBytes += bytes.length;
     hash.update(bytes);
     if (headBytes < headBytesNeeded && bytes.length > 0) {
-      head.push(bytes.slice(0, headBytesNeeded - headBytes));
+      // Not `slice`, which shares memory when the bytes are a Buffer.
+      head.push(new Uint8Array(bytes.subarray(0, headBytesNeeded - headBytes)));
       headBytes += head.at(-1)?.length ?? 0;
     }
     await flight.fill(bytes);

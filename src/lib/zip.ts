@@ -5,7 +5,7 @@
 import { crc32, inflateRawSync } from "node:zlib";
 import { makeZip, predictLength } from "client-zip";
 import { openPieces } from "./byte-source.ts";
-import { cleanFileName } from "./file-name.ts";
+import { cleanFileName, numberFileName } from "./file-name.ts";
 import {
   findDirectory,
   readDirectory,
@@ -29,12 +29,18 @@ export interface ZipOutEntry {
 /** Cleaned names, each only once: `a.wav`, `a (2).wav`. Compared without case, as Windows and macOS do. */
 export function zipNames(names: readonly string[]): string[] {
   const taken = new Set<string>();
+  // Remembers how far each name has been counted, so that thousands of equal names take linear time.
+  const counts = new Map<string, number>();
   return names.map((raw) => {
     const name = cleanFileName(raw);
-    const [, stem = name, extension = ""] = /^(.+?)(\.[^.]*)?$/u.exec(name) ?? [];
+    const folded = name.toLowerCase();
     let unique = name;
-    for (let count = 2; taken.has(unique.toLowerCase()); count += 1)
-      unique = cleanFileName(`${stem} (${count})${extension}`);
+    let count = counts.get(folded) ?? 1;
+    while (taken.has(unique.toLowerCase())) {
+      count += 1;
+      unique = numberFileName(name, count);
+    }
+    counts.set(folded, count);
     taken.add(unique.toLowerCase());
     return unique;
   });
@@ -88,13 +94,13 @@ function exactStream(
   const stream = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { done, value } = await pieces.read();
-        sizeBytes += value?.length ?? 0;
-        if (sizeBytes > entry.sizeBytes || (done && sizeBytes !== entry.sizeBytes)) {
+        const piece = await pieces.read();
+        sizeBytes += piece?.length ?? 0;
+        if (sizeBytes > entry.sizeBytes || (piece === undefined && sizeBytes !== entry.sizeBytes)) {
           throw new ZipError("size-mismatch", "a source has another size than announced", entry.name);
         }
-        if (value && value.length > 0) controller.enqueue(value);
-        if (done) controller.close();
+        if (piece === undefined) controller.close();
+        else controller.enqueue(piece);
       },
       cancel: () => pieces.cancel(),
     },
@@ -170,7 +176,9 @@ async function readPacked(source: ZipSource, entry: ZipEntry): Promise<Uint8Arra
 /** The synchronous call, because it alone stops at a size: a DecompressionStream unpacks all it was given before anyone reads. */
 function inflate(packed: Uint8Array, entry: ZipEntry): Uint8Array {
   try {
-    return inflateRawSync(packed, { maxOutputLength: Math.max(entry.sizeBytes, 1) });
+    const { buffer, byteOffset, length } = inflateRawSync(packed, { maxOutputLength: Math.max(entry.sizeBytes, 1) });
+    // A plain view: `slice` of a Buffer would share memory where callers expect a copy.
+    return new Uint8Array(buffer, byteOffset, length);
   } catch (error) {
     if (error instanceof RangeError)
       throw new ZipError("size-mismatch", "an entry unpacks to more than declared", entry.name);

@@ -25,7 +25,11 @@ export interface BarResult {
 }
 
 export function readOptions(args: string[] = process.argv.slice(2)): BarOptions {
-  const { values } = parseArgs({ args, options: { seed: { type: "string" }, quick: { type: "boolean", default: false }, mutant: { type: "string" } }, strict: true });
+  const { values } = parseArgs({
+    args,
+    options: { seed: { type: "string" }, quick: { type: "boolean", default: false }, mutant: { type: "string" } },
+    strict: true,
+  });
   const seed = values.seed === undefined ? randomInt(2 ** 32) : Number(values.seed);
   if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError("--seed is a whole number.");
   return { seed, quick: values.quick, mutant: values.mutant ?? null };
@@ -51,9 +55,19 @@ export async function runBar(bar: Bar, options: BarOptions): Promise<boolean> {
   const seconds = () => Math.round((performance.now() - begun) / 100) / 10;
   if (options.mutant !== null) {
     const mutant = bar.mutants.find(({ name }) => name === options.mutant);
-    if (!mutant) throw new RangeError(`No mutant of ${bar.name} is called ${options.mutant}: ${bar.mutants.map(({ name }) => name).join(", ")}.`);
+    if (!mutant)
+      throw new RangeError(
+        `No mutant of ${bar.name} is called ${options.mutant}: ${bar.mutants.map(({ name }) => name).join(", ")}.`,
+      );
     const result = await bar.run(options, mutant.name);
-    print({ bar: bar.name, seed: options.seed, quick: options.quick, mutant: mutant.name, ...result, seconds: seconds() });
+    print({
+      bar: bar.name,
+      seed: options.seed,
+      quick: options.quick,
+      mutant: mutant.name,
+      ...result,
+      seconds: seconds(),
+    });
     return result.ok;
   }
   const result = await bar.run(options, null);
@@ -61,13 +75,26 @@ export async function runBar(bar: Bar, options: BarOptions): Promise<boolean> {
   const mutants: MutantResult[] = [];
   for (const mutant of bar.mutants) mutants.push(await prove(bar, options, mutant));
   const ok = result.ok && mutants.every(({ failedAsItShould }) => failedAsItShould);
-  print({ bar: bar.name, seed: options.seed, quick: options.quick, ...result, ok, seconds: ownSeconds, mutants, secondsWithMutants: seconds() });
+  print({
+    bar: bar.name,
+    seed: options.seed,
+    quick: options.quick,
+    ...result,
+    ok,
+    seconds: ownSeconds,
+    mutants,
+    secondsWithMutants: seconds(),
+  });
   return ok;
 }
 
 async function prove(bar: Bar, options: BarOptions, { name, provenBy }: MutantRun): Promise<MutantResult> {
   const { ok, violations } = await bar.run(options, name);
-  return { name, failedAsItShould: !ok && violations.some((violation) => violation.startsWith(provenBy)), seen: violations.slice(0, 3) };
+  return {
+    name,
+    failedAsItShould: !ok && violations.some((violation) => violation.startsWith(provenBy)),
+    seen: violations.slice(0, 3),
+  };
 }
 
 function print(line: Record<string, unknown>): void {

@@ -51,8 +51,20 @@ export function soundOf({ seed, sizeBytes, compressible }: Sound): Buffer<ArrayB
   wav.write("RIFF", 0, "latin1");
   wav.writeUInt32LE(sizeBytes - 8, 4);
   wav.write("WAVEfmt ", 8, "latin1");
-  for (const [at, value] of [[16, 16], [24, 16_000], [28, 32_000], [40, sizeBytes - headerBytes]] as const) wav.writeUInt32LE(value, at);
-  for (const [at, value] of [[20, 1], [22, 1], [32, 2], [34, 16]] as const) wav.writeUInt16LE(value, at);
+  for (const [at, value] of [
+    [16, 16],
+    [24, 16_000],
+    [28, 32_000],
+    [40, sizeBytes - headerBytes],
+  ] as const)
+    wav.writeUInt32LE(value, at);
+  for (const [at, value] of [
+    [20, 1],
+    [22, 1],
+    [32, 2],
+    [34, 16],
+  ] as const)
+    wav.writeUInt16LE(value, at);
   wav.write("data", 36, "latin1");
   return wav;
 }

@@ -7,9 +7,11 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import type { DevServer, startDevServer } from "../../src/cli/dev-server.ts";
 
-type DevServerModule = typeof import("../../src/cli/dev-server.ts");
-type DevServer = Awaited<ReturnType<DevServerModule["startDevServer"]>>;
+interface DevServerModule {
+  startDevServer: typeof startDevServer;
+}
 
 /** A change of one file's text. `find` has to be there: a mutant that no longer fits must not pass for one that was caught. */
 export interface Patch {
@@ -34,8 +36,6 @@ export interface Stage {
   isUp(): boolean;
   /** Fires a cron trigger; throws when the server dies meanwhile. */
   tick(cron: string): Promise<void>;
-  /** What the server wrote since its last start. */
-  log(): string;
   remove(): Promise<void>;
 }
 
@@ -46,19 +46,24 @@ const ports = { first: 20_000, last: 29_999 };
 
 export async function openStage(patches: readonly Patch[] = []): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), "overtone-bar-"));
-  const sweep = () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  let server: Server | null = null;
+  const sweep = () => {
+    server?.signal();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  };
   const leave = () => process.exit(130);
   process.once("exit", sweep);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, leave);
   fill(folder, patches);
   const module = (await import(pathToFileURL(join(folder, "src/cli/dev-server.ts")).href)) as DevServerModule;
-  const server = makeServer(module, await findPort());
+  const made = makeServer(module, await findPort());
+  server = made;
   return {
-    ...server,
+    ...made,
     folder,
     stateDir: join(folder, ".wrangler/state"),
     async remove() {
-      await server.stop();
+      await made.stop();
       sweep();
       process.off("exit", sweep);
       for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(signal, leave);
@@ -67,17 +72,24 @@ export async function openStage(patches: readonly Patch[] = []): Promise<Stage> 
 }
 
 function fill(folder: string, patches: readonly Patch[]): void {
-  for (const path of copied) if (existsSync(join(root, path))) cpSync(join(root, path), join(folder, path), { recursive: true });
+  for (const path of copied)
+    if (existsSync(join(root, path))) cpSync(join(root, path), join(folder, path), { recursive: true });
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
   for (const { file, find, replace, times = 1 } of patches) {
     const path = join(folder, file);
     const parts = readFileSync(path, "utf8").split(find);
-    if (parts.length !== times + 1) throw new Error(`A patch no longer fits: ${file} has ${parts.length - 1} of ${times} times ${JSON.stringify(find)}.`);
+    if (parts.length !== times + 1)
+      throw new Error(
+        `A patch no longer fits: ${file} has ${parts.length - 1} of ${times} times ${JSON.stringify(find)}.`,
+      );
     writeFileSync(path, parts.join(replace));
   }
 }
 
-type Server = Pick<Stage, "url" | "start" | "kill" | "stop" | "whenUp" | "isUp" | "tick" | "log">;
+type Server = Pick<Stage, "url" | "start" | "kill" | "stop" | "whenUp" | "isUp" | "tick"> & {
+  /** SIGKILL without waiting, for the end of this process. */
+  signal(): void;
+};
 
 function makeServer(module: DevServerModule, port: number): Server {
   let running: DevServer | null = null;
@@ -100,6 +112,14 @@ function makeServer(module: DevServerModule, port: number): Server {
       process.kill(-server.pid, "SIGKILL");
       await server.ended;
     },
+    signal() {
+      try {
+        const server = down();
+        if (server) process.kill(-server.pid, "SIGKILL");
+      } catch {
+        // It had ended by itself: this process ends too, and only the folder is left to be removed.
+      }
+    },
     async stop() {
       await down()?.stop();
     },
@@ -108,7 +128,6 @@ function makeServer(module: DevServerModule, port: number): Server {
     async tick(cron) {
       await running?.tick(cron);
     },
-    log: () => (running ? readFileSync(running.logFile, "utf8") : ""),
   };
 }
 

@@ -27,7 +27,12 @@ export function readState(stateDir: string): LocalState {
 
 /** Gives every workspace the limits that a load test needs. The server must be stopped. */
 export function liftLimits(stateDir: string): void {
-  const limits = { storageBytes: null, conversionsPerHour: null, apiKeyRequestsPerMinute: null, sessionRequestsPerMinute: 100_000 };
+  const limits = {
+    storageBytes: null,
+    conversionsPerHour: null,
+    apiKeyRequestsPerMinute: null,
+    sessionRequestsPerMinute: 100_000,
+  };
   const database = new DatabaseSync(onlyWith(stateDir, databaseFiles, "workspaces"));
   try {
     database.prepare("UPDATE workspaces SET limit_overrides = ?").run(JSON.stringify(limits));
@@ -42,9 +47,12 @@ function filesOf(stateDir: string, pattern: string): string[] {
 }
 
 function onlyWith(stateDir: string, pattern: string, table: string): string {
-  const found = filesOf(stateDir, pattern).filter((file) => query(file, `SELECT name FROM sqlite_master WHERE type = 'table' AND name = '${table}'`).length > 0);
+  const found = filesOf(stateDir, pattern).filter(
+    (file) => query(file, `SELECT name FROM sqlite_master WHERE type = 'table' AND name = '${table}'`).length > 0,
+  );
   const [file] = found;
-  if (file === undefined || found.length > 1) throw new Error(`${found.length} files of ${pattern} have a table ${table}; one was expected.`);
+  if (file === undefined || found.length > 1)
+    throw new Error(`${found.length} files of ${pattern} have a table ${table}; one was expected.`);
   return file;
 }
 

@@ -48,7 +48,7 @@ export function secrets() {
 }
 
 /** Everything that wrangler.toml binds; sign-in limits are wide because a bench comes from one address. */
-export async function startWorker({ entry, bindings = {}, persist, bare = false }) {
+export async function startWorker({ entry, bindings = {}, bare = false }) {
   const port = await freePort();
   const script = await bundle(entry);
   const wasm = readFileSync("node_modules/@phi-ag/argon2/dist/argon2.wasm");
@@ -84,9 +84,9 @@ export async function startWorker({ entry, bindings = {}, persist, bare = false 
           ...bindings,
         },
       };
-  const miniflare = new Miniflare(convertV4MiniflareOptions({ host: "127.0.0.1", port: 0, log: undefined, ...(persist ? { d1Persist: persist, r2Persist: persist, durableObjectsPersist: persist } : {}), workers: [{ ...common, ...full }] }));
+  const miniflare = new Miniflare(convertV4MiniflareOptions({ host: "127.0.0.1", port: 0, log: undefined, workers: [{ ...common, ...full }] }));
   await miniflare.ready;
-  if (!bare) await migrate(await miniflare.getD1Database("DB"));
+  await migrate(await miniflare.getD1Database("DB"));
   return { url: `http://127.0.0.1:${port}`, port, miniflare, stop: () => miniflare.dispose() };
 }
 

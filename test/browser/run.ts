@@ -30,7 +30,7 @@ interface Watched {
   faults: string[];
 }
 
-describe("in a browser", { timeout: 300_000 }, () => {
+void describe("in a browser", { timeout: 300_000 }, () => {
   let server: DevServer;
   let web: PageServer;
   let foreignWeb: PageServer;
@@ -77,7 +77,7 @@ describe("in a browser", { timeout: 300_000 }, () => {
     return watched;
   }
 
-  it("uploads 24 MiB in parts, goes on after a reload, seals, opens and gets the same bytes", async () => {
+  void it("uploads 24 MiB in parts, goes on after a reload, seals, opens and gets the same bytes", async () => {
     const { page, outside, faults } = await watchedPage(web.origin);
     const token = await page.evaluate((api) => actions.signUp(api), server.url);
     await page.setInputFiles("#file", recordingPath);
@@ -101,7 +101,7 @@ describe("in a browser", { timeout: 300_000 }, () => {
     assert.deepEqual({ outside, faults }, { outside: [], faults: [] });
   });
 
-  it("refuses a page of an origin that is not on the list", async () => {
+  void it("refuses a page of an origin that is not on the list", async () => {
     const { page } = await watchedPage(foreignWeb.origin);
     const outcome = await page.evaluate(
       (api) =>
@@ -114,7 +114,7 @@ describe("in a browser", { timeout: 300_000 }, () => {
     assert.equal(outcome, "Failed to fetch");
   });
 
-  it("shows the reference without a request to anybody else and without an error", async () => {
+  void it("shows the reference without a request to anybody else and without an error", async () => {
     const { page, outside, faults } = await watchedPage(`${server.url}/reference`);
     await page.getByText("/v1/auth/register").first().waitFor({ timeout: 30_000 });
     // Groups are drawn when they come into view.

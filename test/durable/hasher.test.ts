@@ -56,6 +56,7 @@ describe("verifying", () => {
 
   it.each([
     ["64 MiB", `$argon2id$v=19$m=65536,t=3,p=1$${salt}$gy5SuVm5Z7Vw7keB9se9p87QGcomaseB/S2U1OhTsM0`],
+    ["32 MiB in one pass", `$argon2id$v=19$m=32768,t=1,p=1$${salt}$gy5SuVm5Z7Vw7keB9se9p87QGcomaseB/S2U1OhTsM0`],
     ["many passes", `$argon2id$v=19$m=19456,t=9,p=1$${salt}$gy5SuVm5Z7Vw7keB9se9p87QGcomaseB/S2U1OhTsM0`],
     ["scrypt of 128 MiB", `$scrypt$ln=17,r=8,p=1$${salt}$yMHgG/FDESRF0j5gjhGLotSMPdnfefUcNNFPyNoQtJE`],
   ])("refuses a hash of %s without computing it", async (_name, phc) => {

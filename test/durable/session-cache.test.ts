@@ -1,6 +1,6 @@
 /** What an isolate remembers about sessions, for how long, and when it forgets. */
 import { describe, expect, it } from "vitest";
-import { createSessionCache, remember } from "#durable/session-store/cache";
+import { createSessionCache, forget, recall, remember } from "#durable/session-store/cache";
 import {
   checkOpaqueSession,
   checkSession,
@@ -9,7 +9,7 @@ import {
   forgetSession,
 } from "#durable/session-store/client";
 import { freshId } from "./objects.ts";
-import { openOpaque, origin, presented, sessions, startMs } from "./session-support.ts";
+import { openOpaque, origin, presented, sessions, startMs, second } from "./session-support.ts";
 
 describe("the isolate's memory", () => {
   async function remembered() {
@@ -62,6 +62,19 @@ describe("the isolate's memory", () => {
     await revokeSession(sessions, { ...request, reason: "signed-out", nowMs: startMs }, { cache });
     await Promise.all(late);
     expect(await check(startMs + 6_001)).toEqual({ active: false, reason: "revoked" });
+  });
+
+  it("does not keep an answer that was under way while a session was forgotten", () => {
+    const cache = createSessionCache();
+    const name = { sessionId: freshId("session") };
+    const times = { createdAtMs: startMs, lastSeenAtMs: startMs, expiresAtMs: startMs + 3_600 * second };
+    const check = { active: true, kind: "opaque", ...times } as const;
+    const answer = { check, askedAtMs: startMs, generation: cache.generation };
+    remember(cache, name, answer);
+    expect(recall(cache, name, { nowMs: startMs, maxAgeMs: 10_000 })).toEqual({ check, renew: false });
+    forget(cache, name.sessionId);
+    remember(cache, name, answer);
+    expect(recall(cache, name, { nowMs: startMs, maxAgeMs: 10_000 })).toBeUndefined();
   });
 
   it("forgets on demand, for a session that something else ended", async () => {

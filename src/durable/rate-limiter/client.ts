@@ -94,7 +94,7 @@ export async function takeTokens(
   });
   if (answered.some(({ result }) => !result.allowed)) {
     giveBack();
-    for (const { charge, windowStartMs, result } of answered) if (false) if (result.allowed) putBack(state, charge, windowStartMs);
+    for (const { charge, windowStartMs, result } of answered) if (result.allowed) putBack(state, charge, windowStartMs);
   }
   return strictestOf([...local, ...answered.map(({ result }) => result)]);
 }

@@ -60,7 +60,7 @@ export const routes = [
     path: "/v1/auth/logout",
     summary: "End the session",
     access: "session",
-    handle: (ctx) => signIn.signOut(ctx).then(() => undefined),
+    handle: (ctx) => signIn.signOut(ctx),
   }),
   endpoint({
     name: "me",

@@ -1,5 +1,5 @@
 /** What clients send and get about accounts. Member names follow the documents of the older clients (snake case in tokens). */
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
 import { legacyBody } from "#core/legacy-body";
 
 const email = z
@@ -8,21 +8,21 @@ const email = z
   .toLowerCase()
   .max(254)
   .pipe(z.email())
-  .openapi({ example: "ada@example.com" });
+  .meta({ example: "ada@example.com" });
 
 /** At least 8 characters and at most 1,024 bytes: a longer one would only cost hashing time. */
 const password = z
   .string()
   .refine((text) => Array.from(text).length >= 8, "at least 8 characters")
   .refine((text) => new TextEncoder().encode(text).byteLength <= 1_024, "at most 1024 bytes")
-  .openapi({ example: "correct horse battery staple" });
+  .meta({ example: "correct horse battery staple" });
 
 const username = z.string().regex(/^[A-Za-z0-9_-]{3,30}$/, "3 to 30 letters, digits, _ or -");
 const name = z.string().trim().min(1).max(100);
 const sessionKind = z
   .enum(["access-token", "opaque"])
   .default("access-token")
-  .openapi({ description: "`opaque`: one session token of 7 sliding days instead of an access and a refresh token." });
+  .meta({ description: "`opaque`: one session token of 7 sliding days instead of an access and a refresh token." });
 
 export const registerBody = legacyBody({
   email,
@@ -31,27 +31,27 @@ export const registerBody = legacyBody({
   username: username.optional(),
   first_name: z.string().trim().max(50).optional(),
   last_name: z.string().trim().max(50).optional(),
-  signIn: z.boolean().default(false).openapi({ description: "Answer with a session as well." }),
+  signIn: z.boolean().default(false).meta({ description: "Answer with a session as well." }),
   sessionKind,
-}).openapi("Register");
+}).meta({ id: "Register" });
 
 export const loginBody = legacyBody({
-  email: z.string().trim().max(254).optional().openapi({ description: "E-mail address or user name.", example: "ada@example.com" }),
+  email: z.string().trim().max(254).optional().meta({ description: "E-mail address or user name.", example: "ada@example.com" }),
   username: z.string().trim().max(254).optional(),
-  password: z.string().max(4_096).openapi({ example: "correct horse battery staple" }),
+  password: z.string().max(4_096).meta({ example: "correct horse battery staple" }),
   sessionKind,
 })
   .refine((body) => (body.email ?? body.username ?? "") !== "", { path: ["email"], message: "e-mail address or user name is required" })
-  .openapi("Login");
+  .meta({ id: "Login" });
 
-export const refreshBody = legacyBody({ refresh_token: z.string().max(300).optional(), refreshToken: z.string().max(300).optional() }).openapi("Refresh");
+export const refreshBody = legacyBody({ refresh_token: z.string().max(300).optional(), refreshToken: z.string().max(300).optional() }).meta({ id: "Refresh" });
 
 export const changePasswordBody = legacyBody({
   currentPassword: z.string().max(4_096),
   newPassword: password,
-}).openapi("ChangePassword");
+}).meta({ id: "ChangePassword" });
 
-export const profileBody = legacyBody({ name: name.optional(), username: username.nullable().optional(), displayName: name.optional() }).openapi("ProfileChange");
+export const profileBody = legacyBody({ name: name.optional(), username: username.nullable().optional(), displayName: name.optional() }).meta({ id: "ProfileChange" });
 
 export const userShape = z
   .object({
@@ -67,13 +67,13 @@ export const userShape = z
     createdAt: z.string(),
     lastLoginAt: z.string().nullable(),
   })
-  .openapi("User");
+  .meta({ id: "User" });
 
 const tokenMembers = {
   access_token: z.string(),
   refresh_token: z.string(),
   token_type: z.literal("bearer"),
-  expires_in: z.number().int().openapi({ description: "Seconds." }),
+  expires_in: z.number().int().meta({ description: "Seconds." }),
 };
 
 const opaqueMembers = { token: z.string(), expires_at: z.string() };
@@ -81,16 +81,16 @@ const opaqueMembers = { token: z.string(), expires_at: z.string() };
 export const tokenShape = z
   .object({ ...tokenMembers, ...opaqueMembers })
   .partial()
-  .openapi("Token", { description: "access_token, refresh_token, token_type and expires_in; or token and expires_at when an opaque session was asked for." });
+  .meta({ id: "Token", description: "access_token, refresh_token, token_type and expires_in; or token and expires_at when an opaque session was asked for." });
 
 export const registeredShape = z
   .object({ message: z.string(), user: userShape, workspace: z.object({ id: z.string(), name: z.string() }), session: tokenShape.nullable() })
-  .openapi("Registered");
+  .meta({ id: "Registered" });
 
-export const signedInShape = tokenShape.extend({ user: userShape }).openapi("SignedIn");
-export const meShape = userShape.extend({ user: userShape, workspace: z.object({ id: z.string(), role: z.string().nullable(), plan: z.string() }) }).openapi("Me");
-export const messageShape = z.object({ message: z.string() }).openapi("Message");
-export const jwksShape = z.object({ keys: z.array(z.record(z.string(), z.string())) }).openapi("JsonWebKeySet");
+export const signedInShape = tokenShape.extend({ user: userShape }).meta({ id: "SignedIn" });
+export const meShape = userShape.extend({ user: userShape, workspace: z.object({ id: z.string(), role: z.string().nullable(), plan: z.string() }) }).meta({ id: "Me" });
+export const messageShape = z.object({ message: z.string() }).meta({ id: "Message" });
+export const jwksShape = z.object({ keys: z.array(z.record(z.string(), z.string())) }).meta({ id: "JsonWebKeySet" });
 
 export type UserShape = z.output<typeof userShape>;
 export type TokenShape = z.output<typeof tokenShape>;

@@ -61,6 +61,6 @@ export const routes = [
     access: "api-keys:write",
     params: keyParams,
     problems: ["api-key-not-found"],
-    handle: (ctx, { params }) => service.deleteKey(ctx, params.id).then(() => undefined),
+    handle: (ctx, { params }) => service.deleteKey(ctx, params.id),
   }),
 ];

@@ -1,5 +1,5 @@
 /** What clients see of an API key. The key itself is in the answer that made it and nowhere else. */
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
 import { permissionNames } from "#core/access";
 import { pageOf } from "#core/page";
 
@@ -10,23 +10,23 @@ export const keyParams = z.object({ id: z.string().max(64) });
 export const createKeyBody = z
   .strictObject({
     name: z.string().trim().min(1).max(100),
-    scopes: scopes.optional().openapi({ description: "Left out: everything that its maker may do, except managing keys." }),
+    scopes: scopes.optional().meta({ description: "Left out: everything that its maker may do, except managing keys." }),
     mode: z.enum(["live", "test"]).default("live"),
     expiresInDays: z.number().int().min(1).max(3_650).optional(),
   })
-  .openapi("ApiKeyCreate");
+  .meta({ id: "ApiKeyCreate" });
 
 export const changeKeyBody = z
   .strictObject({ name: z.string().trim().min(1).max(100), scopes, enabled: z.boolean() })
   .partial()
   .refine((body) => Object.keys(body).length > 0, "at least one member")
-  .openapi("ApiKeyChange");
+  .meta({ id: "ApiKeyChange" });
 
 const members = {
   id: z.string(),
   name: z.string(),
   mode: z.enum(["live", "test"]),
-  start: z.string().openapi({ description: "The first characters of the key." }),
+  start: z.string().meta({ description: "The first characters of the key." }),
   scopes: z.array(z.string()),
   enabled: z.boolean(),
   expiresAt: z.string().nullable(),
@@ -34,6 +34,6 @@ const members = {
   createdAt: z.string(),
 };
 
-export const apiKeyShape = z.object(members).openapi("ApiKey");
-export const createdKeyShape = z.object({ ...members, key: z.string().optional().openapi({ description: "Shown once; a replayed answer does not hold it." }) }).openapi("ApiKeyCreated");
+export const apiKeyShape = z.object(members).meta({ id: "ApiKey" });
+export const createdKeyShape = z.object({ ...members, key: z.string().optional().meta({ description: "Shown once; a replayed answer does not hold it." }) }).meta({ id: "ApiKeyCreated" });
 export const apiKeyPage = pageOf(apiKeyShape, "ApiKeyPage");

@@ -2,7 +2,7 @@
  * Bodies of the two convert operations: JSON, or a form whose files are passed on as they arrive. Fields may stand before or after the
  * files. Holds no file in memory and refuses a form above 95 MiB before it is read where its length is declared.
  */
-import type { z } from "@hono/zod-openapi";
+import type * as z from "zod";
 import { maxFormBytes } from "#core/plans";
 import { Problem } from "#core/problem";
 import { type FormFile, FormStreamError, type FormStreamLimits, readFormStream } from "#lib/form-stream";

@@ -1,5 +1,5 @@
 /** What clients send and get about conversions. Older clients call these operations, so unknown members are ignored. */
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
 import { legacyBody } from "#core/legacy-body";
 import { pageQuery } from "#core/page";
 import { jobStates, legacyStates } from "#core/states";
@@ -35,48 +35,48 @@ const id = z.string().min(1).max(64);
 const masterKeyHex = z
   .string()
   .regex(/^[0-9a-fA-F]{64}$/, "64 hexadecimal characters")
-  .openapi({ description: "A version 1 master key for this request only: never stored in clear, never logged." });
+  .meta({ description: "A version 1 master key for this request only: never stored in clear, never logged." });
 const userName = z.string().min(1).max(255);
 
 const sealingMembers = {
-  format: optional(z.coerce.number().pipe(z.union([z.literal(1), z.literal(2)]))).openapi({
+  format: optional(z.coerce.number().pipe(z.union([z.literal(1), z.literal(2)]))).meta({
     description: "Version of the sealed images: 2, or 1 when masterKeyHex is given without a format.",
   }),
-  compress: optional(looseBoolean).openapi({ description: "Compress what gets shorter by it; true if left out." }),
-  deleteSource: optional(looseBoolean).openapi({ description: "Delete the audio file once it is sealed." }),
-  encryptionKeyId: optional(id).openapi({ description: "The key to seal with; your active key if left out." }),
+  compress: optional(looseBoolean).meta({ description: "Compress what gets shorter by it; true if left out." }),
+  deleteSource: optional(looseBoolean).meta({ description: "Delete the audio file once it is sealed." }),
+  encryptionKeyId: optional(id).meta({ description: "The key to seal with; your active key if left out." }),
   masterKeyHex: optional(masterKeyHex),
-  userId: optional(userName).openapi({ description: "Format 1: the name that the key is derived for. Else your own id." }),
-  maxChunkBytes: optional(z.coerce.number().int().min(1).max(1_099_511_627_776)).openapi({
+  userId: optional(userName).meta({ description: "Format 1: the name that the key is derived for. Else your own id." }),
+  maxChunkBytes: optional(z.coerce.number().int().min(1).max(1_099_511_627_776)).meta({
     description: "Format 1: at most so many bytes an image; never more than 8 MiB.",
   }),
 };
 
 /** Of a JSON body and of the fields of a form alike. */
-export const sealingBody = legacyBody({ fileId: optional(id), ...sealingMembers }).openapi("AudioToImage");
+export const sealingBody = legacyBody({ fileId: optional(id), ...sealingMembers }).meta({ id: "AudioToImage" });
 export type SealingBody = z.output<typeof sealingBody>;
 
 const openingMembers = {
-  outputFileName: optional(z.string().min(1).max(1_000)).openapi({ description: "The name of the opened file; the original one if left out." }),
+  outputFileName: optional(z.string().min(1).max(1_000)).meta({ description: "The name of the opened file; the original one if left out." }),
   masterKeyHex: optional(masterKeyHex),
   userId: optional(userName),
-  imageDirPath: optional(z.string()).openapi({ description: "Answered with use-conversion-id: no folder of the server is read." }),
+  imageDirPath: optional(z.string()).meta({ description: "Answered with use-conversion-id: no folder of the server is read." }),
 };
 
 export const openingBody = legacyBody({
   conversionId: optional(id),
-  fileIds: optional(z.array(id).min(1).max(maxImages)).openapi({ description: "Uploaded PNG files in any order, or ZIPs of them." }),
+  fileIds: optional(z.array(id).min(1).max(maxImages)).meta({ description: "Uploaded PNG files in any order, or ZIPs of them." }),
   ...openingMembers,
-}).openapi("ImageToAudio");
+}).meta({ id: "ImageToAudio" });
 export type OpeningBody = z.output<typeof openingBody>;
 
-const formFile = z.string().openapi({ format: "binary" });
+const formFile = z.string().meta({ format: "binary" });
 export const sealingForm = z
-  .object({ audioFile: formFile.openapi({ description: "At most 95 MiB; `audio` and `file` are accepted names too." }), ...sealingMembers })
-  .openapi("AudioToImageForm");
+  .object({ audioFile: formFile.meta({ description: "At most 95 MiB; `audio` and `file` are accepted names too." }), ...sealingMembers })
+  .meta({ id: "AudioToImageForm" });
 export const openingForm = z
-  .object({ images: z.array(formFile).openapi({ description: "PNG files or a ZIP of them, at most 95 MiB in all." }), ...openingMembers })
-  .openapi("ImageToAudioForm");
+  .object({ images: z.array(formFile).meta({ description: "PNG files or a ZIP of them, at most 95 MiB in all." }), ...openingMembers })
+  .meta({ id: "ImageToAudioForm" });
 
 const imageShape = z
   .object({
@@ -88,7 +88,7 @@ const imageShape = z
     sha256: z.string(),
     url: z.string(),
   })
-  .openapi("ConversionImage");
+  .meta({ id: "ConversionImage" });
 
 export const conversionShape = z
   .object({
@@ -99,7 +99,7 @@ export const conversionShape = z
     status: z.enum(legacyStates),
     state: z.enum(jobStates),
     jobId: z.string(),
-    format: z.number().int().nullable().openapi({ description: "null: not known before the first image was read." }),
+    format: z.number().int().nullable().meta({ description: "null: not known before the first image was read." }),
     inputFileId: z.string().nullable(),
     inputFileName: z.string(),
     inputFileSize: z.number().int().nullable(),
@@ -107,19 +107,19 @@ export const conversionShape = z
     deleteSource: z.boolean(),
     imageCount: z.number().int().nullable(),
     totalImageBytes: z.number().int().nullable(),
-    outputFileId: z.string().nullable().openapi({ description: "The opened file, once it is there." }),
+    outputFileId: z.string().nullable().meta({ description: "The opened file, once it is there." }),
     outputFileName: z.string().nullable(),
     encryptionKeyId: z.string().nullable(),
-    sha256: z.string().nullable().openapi({ description: "Of the audio file." }),
+    sha256: z.string().nullable().meta({ description: "Of the audio file." }),
     durationMs: z.number().int().nullable(),
     problem: z.object({ code: z.string(), detail: z.string() }).loose().nullable(),
     createdAt: z.string(),
     startedAt: z.string().nullable(),
     endedAt: z.string().nullable(),
     links: z.object({ self: z.string(), job: z.string(), zip: z.string().nullable() }),
-    images: z.array(imageShape).optional().openapi({ description: "Of one conversion only; left out in lists." }),
+    images: z.array(imageShape).optional().meta({ description: "Of one conversion only; left out in lists." }),
   })
-  .openapi("Conversion");
+  .meta({ id: "Conversion" });
 export type ConversionShape = z.output<typeof conversionShape>;
 export type ImageShape = z.output<typeof imageShape>;
 
@@ -133,30 +133,30 @@ export const conversionAnswer = z
     conversion: conversionShape,
     job: jobShape,
   })
-  .openapi("ConversionStarted");
+  .meta({ id: "ConversionStarted" });
 export type ConversionAnswer = z.output<typeof conversionAnswer>;
 
-export const conversionParams = z.object({ id: z.string().max(64).openapi({ example: "conv_01kahs7m3n0000000000000000" }) });
+export const conversionParams = z.object({ id: z.string().max(64).meta({ example: "conv_01kahs7m3n0000000000000000" }) });
 export const imageParams = conversionParams.extend({
-  index: z.string().min(1).max(300).openapi({ description: "The index, from 0, or the file name of the image.", example: "0" }),
+  index: z.string().min(1).max(300).meta({ description: "The index, from 0, or the file name of the image.", example: "0" }),
 });
 
 /** Older clients name the person, who can only be the one who asks. */
 export const selfQuery = z.object({ userId: z.string().max(255).optional() });
 
 export const conversionListQuery = pageQuery.extend({
-  skip: z.coerce.number().int().min(0).max(100_000).default(0).openapi({ description: "Rows to leave out first, for clients without cursors." }),
+  skip: z.coerce.number().int().min(0).max(100_000).default(0).meta({ description: "Rows to leave out first, for clients without cursors." }),
   status: z.enum(legacyStates).optional(),
   conversionType: z.enum(conversionTypes).optional(),
-  userId: z.string().max(255).optional().openapi({ description: "Only your own id: older clients send it." }),
+  userId: z.string().max(255).optional().meta({ description: "Only your own id: older clients send it." }),
 });
 export type ConversionListQuery = z.output<typeof conversionListQuery>;
 
 export const conversionPage = z
   .object({ items: z.array(conversionShape), nextCursor: z.string().nullable(), total: z.number().int() })
-  .openapi("ConversionPage");
+  .meta({ id: "ConversionPage" });
 
-export const statsParams = z.object({ userId: z.string().max(64).openapi({ description: "Your own id, or `me`." }) });
+export const statsParams = z.object({ userId: z.string().max(64).meta({ description: "Your own id, or `me`." }) });
 export const statsShape = z
   .object({
     userId: z.string(),
@@ -165,9 +165,9 @@ export const statsShape = z
     failedConversions: z.number().int(),
     audioToImageCount: z.number().int(),
     imageToAudioCount: z.number().int(),
-    totalDataProcessed: z.number().int().openapi({ description: "Bytes that completed conversions read." }),
-    averageConversionTime: z.number().int().openapi({ description: "Milliseconds, over completed conversions." }),
-    successRate: z.number().min(0).max(1).nullable().openapi({ description: "Completed of all that ended; null: none has ended." }),
+    totalDataProcessed: z.number().int().meta({ description: "Bytes that completed conversions read." }),
+    averageConversionTime: z.number().int().meta({ description: "Milliseconds, over completed conversions." }),
+    successRate: z.number().min(0).max(1).nullable().meta({ description: "Completed of all that ended; null: none has ended." }),
   })
-  .openapi("ConversionStatistics");
+  .meta({ id: "ConversionStatistics" });
 export type StatsShape = z.output<typeof statsShape>;

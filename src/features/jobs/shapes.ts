@@ -1,13 +1,13 @@
 /** What clients see of a job. */
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
 import { jobStates } from "#core/states";
 import { pageOf, pageQuery } from "#core/page";
 
-export const jobParams = z.object({ id: z.string().max(64).openapi({ example: "job_01kahs7m3n0000000000000000" }) });
+export const jobParams = z.object({ id: z.string().max(64).meta({ example: "job_01kahs7m3n0000000000000000" }) });
 
 export const jobListQuery = pageQuery.extend({
   state: z.enum(jobStates).optional(),
-  kind: z.string().max(80).optional().openapi({ description: "The job's name, for example conversions.seal-audio." }),
+  kind: z.string().max(80).optional().meta({ description: "The job's name, for example conversions.seal-audio." }),
 });
 
 export const jobShape = z
@@ -18,7 +18,7 @@ export const jobShape = z
     step: z.string().nullable(),
     done: z.number().int(),
     total: z.number().int(),
-    progress: z.number().min(0).max(1).openapi({ description: "0 to 1." }),
+    progress: z.number().min(0).max(1).meta({ description: "0 to 1." }),
     attempt: z.number().int(),
     maxAttempts: z.number().int(),
     cancelRequested: z.boolean(),
@@ -29,7 +29,7 @@ export const jobShape = z
     endedAt: z.string().nullable(),
     links: z.object({ self: z.string(), events: z.string(), cancel: z.string(), retry: z.string() }),
   })
-  .openapi("Job");
+  .meta({ id: "Job" });
 
 export const jobPage = pageOf(jobShape, "JobPage");
 export type JobShape = z.output<typeof jobShape>;

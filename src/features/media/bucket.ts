@@ -31,7 +31,11 @@ export type Assembled =
  * Makes one object of its parts. Somebody else may have done it in between (another complete, or this one before a crash), so every
  * failure looks for the object first.
  */
-export async function assemble(ctx: Bucket, key: string, { r2UploadId, parts }: { r2UploadId: string; parts: PartTag[] }): Promise<Assembled> {
+export async function assemble(
+  ctx: Bucket,
+  key: string,
+  { r2UploadId, parts }: { r2UploadId: string; parts: PartTag[] },
+): Promise<Assembled> {
   try {
     return { kind: "assembled", object: await ctx.files.resumeMultipartUpload(key, r2UploadId).complete(parts) };
   } catch (error) {

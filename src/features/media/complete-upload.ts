@@ -35,7 +35,10 @@ export async function completeUpload(ctx: WorkspaceCtx, id: string, told: readon
   if (upload.status === "ready") return readFinished(ctx, upload);
   if (upload.status !== "completing") requireOpen(ctx, upload);
   for (const { partNumber } of told) requirePartLength(upload, partNumber);
-  const object = upload.r2UploadId === null ? await findSinglePut(ctx, upload) : await assembleParts(ctx, upload, { r2UploadId: upload.r2UploadId, told });
+  const object =
+    upload.r2UploadId === null
+      ? await findSinglePut(ctx, upload)
+      : await assembleParts(ctx, upload, { r2UploadId: upload.r2UploadId, told });
   // Ended by somebody else in between: the second look answers with how.
   return object ? finishUpload(ctx, upload, object.size) : completeUpload(ctx, id, told);
 }
@@ -46,7 +49,11 @@ async function findSinglePut(ctx: WorkspaceCtx, upload: UploadRow): Promise<R2Ob
   return (await beginCompleting(ctx, upload)) ? object : null;
 }
 
-async function assembleParts(ctx: WorkspaceCtx, upload: UploadRow, { r2UploadId, told }: { r2UploadId: string; told: readonly PartTag[] }): Promise<R2Object | null> {
+async function assembleParts(
+  ctx: WorkspaceCtx,
+  upload: UploadRow,
+  { r2UploadId, told }: { r2UploadId: string; told: readonly PartTag[] },
+): Promise<R2Object | null> {
   const made = upload.status === "completing" ? await ctx.files.head(upload.r2Key) : null;
   if (made) return made;
   const parts = mergeParts(await listParts(ctx, ctx.workspaceId, [upload.id]), told);
@@ -56,17 +63,32 @@ async function assembleParts(ctx: WorkspaceCtx, upload: UploadRow, { r2UploadId,
   return outcome.kind === "assembled" ? outcome.object : endAssembly(ctx, upload, outcome);
 }
 
-async function endAssembly(ctx: WorkspaceCtx, upload: UploadRow, outcome: Exclude<Assembled, { kind: "assembled" }>): Promise<never> {
-  if (outcome.kind === "gone") throw await refuseUpload(ctx, upload, new Problem("upload-missing", { detail: "The parts are not in storage any more." }));
+async function endAssembly(
+  ctx: WorkspaceCtx,
+  upload: UploadRow,
+  outcome: Exclude<Assembled, { kind: "assembled" }>,
+): Promise<never> {
+  if (outcome.kind === "gone")
+    throw await refuseUpload(
+      ctx,
+      upload,
+      new Problem("upload-missing", { detail: "The parts are not in storage any more." }),
+    );
   if (outcome.kind === "unclear") {
     ctx.log("warn", "upload.assembly-unclear", { uploadId: upload.id, error: outcome.error });
-    throw new Problem("unavailable", { detail: "Storage did not answer: complete the upload again.", headers: { "retry-after": "2" } });
+    throw new Problem("unavailable", {
+      detail: "Storage did not answer: complete the upload again.",
+      headers: { "retry-after": "2" },
+    });
   }
   await moveUpload(ctx, upload, ["completing"], { status: "uploading", sweepAt: upload.expiresAt });
   throw new Problem("part-invalid", { detail: "Storage does not have these parts with these tags." });
 }
 
 async function beginCompleting(ctx: WorkspaceCtx, upload: UploadRow): Promise<boolean> {
-  const moved = await moveUpload(ctx, upload, unfinishedStatuses, { status: "completing", sweepAt: ctx.now() + completingMs });
+  const moved = await moveUpload(ctx, upload, unfinishedStatuses, {
+    status: "completing",
+    sweepAt: ctx.now() + completingMs,
+  });
   return moved !== null;
 }

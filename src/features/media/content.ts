@@ -26,14 +26,20 @@ export async function answerContent(ctx: Pick<Ctx, "files" | "log">, file: FileR
   const contentRangeHeader = contentRange(range, file.sizeBytes);
   if (contentRangeHeader !== null) headers.set("content-range", contentRangeHeader);
   if (range.kind === "unsatisfiable") {
-    throw new Problem("range-not-satisfiable", { members: { sizeBytes: file.sizeBytes }, headers: { "content-range": `bytes */${file.sizeBytes}` } });
+    throw new Problem("range-not-satisfiable", {
+      members: { sizeBytes: file.sizeBytes },
+      headers: { "content-range": `bytes */${file.sizeBytes}` },
+    });
   }
   const body = await openBody(ctx, file, range);
   return new Response(body, { status: range.kind === "part" ? 206 : 200, headers });
 }
 
 /** Bytes never change, names do: so the tag is the hash, and a browser asks again each time. */
-function contentHeaders(file: FileRow, { etag, disposition }: { etag: string; disposition: Wanted["disposition"] }): Headers {
+function contentHeaders(
+  file: FileRow,
+  { etag, disposition }: { etag: string; disposition: Wanted["disposition"] },
+): Headers {
   return new Headers({
     "accept-ranges": "bytes",
     "cache-control": "private, no-cache",
@@ -47,11 +53,19 @@ function contentHeaders(file: FileRow, { etag, disposition }: { etag: string; di
   });
 }
 
-async function openBody(ctx: Pick<Ctx, "files" | "log">, file: FileRow, range: Exclude<RangeOutcome, { kind: "unsatisfiable" }>): Promise<ReadableStream> {
+async function openBody(
+  ctx: Pick<Ctx, "files" | "log">,
+  file: FileRow,
+  range: Exclude<RangeOutcome, { kind: "unsatisfiable" }>,
+): Promise<ReadableStream> {
   const part = range.kind === "part" ? { offset: range.offset, length: range.lengthBytes } : null;
   const object = await getObject(ctx, file, part);
   if (object?.size !== file.sizeBytes) {
-    ctx.log("error", "file.damaged", { fileId: file.id, expectedBytes: file.sizeBytes, actualBytes: object?.size ?? null });
+    ctx.log("error", "file.damaged", {
+      fileId: file.id,
+      expectedBytes: file.sizeBytes,
+      actualBytes: object?.size ?? null,
+    });
     await object?.body.cancel();
     throw new Problem("file-damaged");
   }
@@ -59,12 +73,17 @@ async function openBody(ctx: Pick<Ctx, "files" | "log">, file: FileRow, range: E
   return object.body.pipeThrough(new FixedLengthStream(part?.length ?? file.sizeBytes));
 }
 
-/** R2 answers a range outside the object with error 10039: the object is shorter than its row says. */
-async function getObject(ctx: Pick<Ctx, "files">, file: FileRow, part: { offset: number; length: number } | null): Promise<R2ObjectBody | null> {
+/** A range beyond a shortened object is an error of the bucket, and not always the documented one: then the object itself is asked. */
+async function getObject(
+  ctx: Pick<Ctx, "files">,
+  file: FileRow,
+  part: { offset: number; length: number } | null,
+): Promise<R2ObjectBody | null> {
   try {
     return part ? await ctx.files.get(file.r2Key, { range: part }) : await ctx.files.get(file.r2Key);
   } catch (error) {
-    if (error instanceof Error && error.message.includes("(10039)")) return null;
-    throw error;
+    const object = await ctx.files.head(file.r2Key);
+    if (object?.size === file.sizeBytes) throw error;
+    return null;
   }
 }

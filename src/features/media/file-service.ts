@@ -10,7 +10,17 @@ import { releaseStorageJob } from "./jobs/release-storage.ts";
 import { deletedKeptMs, requireClaimedType } from "./rules.ts";
 import type { FileShape } from "./shapes.ts";
 import type { FileKind, FileOrigin } from "./states.ts";
-import { findFile, findFiles, guardFile, guardUnusedFile, isGuardFailure, listFiles, listFileUses, markDeleted, renameFile as renameStatement } from "./store.ts";
+import {
+  findFile,
+  findFiles,
+  guardFile,
+  guardUnusedFile,
+  isGuardFailure,
+  listFiles,
+  listFileUses,
+  markDeleted,
+  renameFile as renameStatement,
+} from "./store.ts";
 import type { FileRow } from "./tables.ts";
 
 export function toFile(row: FileRow): FileShape {
@@ -44,7 +54,8 @@ export async function listFilesById(ctx: WorkspaceCtx, ids: readonly string[]): 
   const byId = new Map((await findFiles(ctx, ctx.workspaceId, wanted)).map((row) => [row.id, row]));
   return wanted.map((id) => {
     const row = byId.get(id);
-    if (!row) throw new Problem("file-not-found", { detail: "One of the files does not exist.", members: { fileId: id } });
+    if (!row)
+      throw new Problem("file-not-found", { detail: "One of the files does not exist.", members: { fileId: id } });
     return row;
   });
 }
@@ -57,7 +68,12 @@ interface FileQuery {
 }
 
 export async function listFilePage(ctx: WorkspaceCtx, query: FileQuery) {
-  const filter = { kind: query.kind ?? null, origin: query.origin ?? null, before: readCursor(query), limit: query.limit + 1 };
+  const filter = {
+    kind: query.kind ?? null,
+    origin: query.origin ?? null,
+    before: readCursor(query),
+    limit: query.limit + 1,
+  };
   return toPage(await listFiles(ctx, ctx.workspaceId, filter), query.limit, toFile);
 }
 
@@ -67,7 +83,11 @@ export async function renameFile(ctx: WorkspaceCtx, id: string, name: string): P
   const clean = cleanFileName(name);
   requireClaimedType(clean, file.contentType);
   if (clean === file.name) return file;
-  const statements = [guardFile(ctx, ctx.workspaceId, id), renameStatement(ctx, file, clean), auditEntry(ctx, "file.rename", { target: id })] as const;
+  const statements = [
+    guardFile(ctx, ctx.workspaceId, id),
+    renameStatement(ctx, file, clean),
+    auditEntry(ctx, "file.rename", { target: id }),
+  ] as const;
   try {
     await ctx.db.batch(statements);
   } catch (error) {
@@ -88,7 +108,9 @@ export async function deleteFile(ctx: WorkspaceCtx, id: string, { force }: { for
   } catch (error) {
     if (!isGuardFailure(error)) throw error;
     const references = await listFileUses(ctx, ctx.workspaceId, id);
-    throw references.length > 0 ? new Problem("file-in-use", { members: { references } }) : new Problem("file-not-found");
+    throw references.length > 0
+      ? new Problem("file-in-use", { members: { references } })
+      : new Problem("file-not-found");
   }
   await ctx.runNow(release.jobId);
 }

@@ -8,7 +8,15 @@ import { hashObject, readHead, removeBytes } from "./bucket.ts";
 import { type AgreedType, requireContentType } from "./rules.ts";
 import { unfinishedStatuses, type UploadStatus } from "./states.ts";
 import { releaseStorage, settleStorage, type StorageCtx } from "./storage.ts";
-import { fileRowInsert, findAnyFile, findFile, findUpload, guardUpload, isGuardFailure, updateUpload } from "./store.ts";
+import {
+  fileRowInsert,
+  findAnyFile,
+  findFile,
+  findUpload,
+  guardUpload,
+  isGuardFailure,
+  updateUpload,
+} from "./store.ts";
 import type { FileRow, UploadRow } from "./tables.ts";
 
 /** After the last URL of an upload has ended, its key is cleared once more; this allows for a PUT that began in time. */
@@ -51,7 +59,8 @@ async function verify(ctx: StorageCtx, upload: UploadRow, storedBytes: number): 
   const type = requireContentType({ fileName: upload.fileName, declaredType: upload.contentType, head });
   const sha256 = await hashObject(ctx, upload.r2Key);
   if (sha256 === null) throw new Problem("upload-missing");
-  if (upload.sha256 !== null && upload.sha256 !== sha256) throw new Problem("hash-mismatch", { members: { declaredSha256: upload.sha256, actualSha256: sha256 } });
+  if (upload.sha256 !== null && upload.sha256 !== sha256)
+    throw new Problem("hash-mismatch", { members: { declaredSha256: upload.sha256, actualSha256: sha256 } });
   return { ...type, sha256 };
 }
 
@@ -61,7 +70,12 @@ async function commitFile(ctx: StorageCtx, upload: UploadRow, content: Verified)
     await ctx.db.batch([
       guardUpload(ctx, upload),
       fileRowInsert(ctx, { ...content, id, workspaceId, userId, name, sizeBytes, r2Key, origin: "upload" }),
-      updateUpload(ctx, upload, { status: "ready", contentType: content.contentType, kind: content.kind, sweepAt: null }),
+      updateUpload(ctx, upload, {
+        status: "ready",
+        contentType: content.contentType,
+        kind: content.kind,
+        sweepAt: null,
+      }),
       auditEntry(ctx, "upload.complete", { target: upload.id, details: { fileId: id, sizeBytes } }),
     ]);
   } catch (error) {
@@ -106,7 +120,11 @@ interface Ending {
  * Ends an unfinished upload without a file; false when it had ended already. The row changes first, so that a complete that is under
  * way cannot win any more; what is then left in storage is removed here or, after a crash, by the sweep.
  */
-export async function endUpload(ctx: StorageCtx, upload: UploadRow, { change, action, details = {} }: Ending): Promise<boolean> {
+export async function endUpload(
+  ctx: StorageCtx,
+  upload: UploadRow,
+  { change, action, details = {} }: Ending,
+): Promise<boolean> {
   try {
     await ctx.db.batch([
       guardUpload(ctx, upload),
@@ -131,7 +149,9 @@ export async function cleanUp(ctx: StorageCtx, upload: UploadRow): Promise<void>
   // Two runs of one form upload share a file id: what the other one made keeps its quota.
   if (!(await findAnyFile(ctx, upload.workspaceId, upload.fileId))) await releaseStorage(ctx, upload.fileId);
   const canReturn = upload.urlsExpireAt !== null && upload.urlsExpireAt + urlSlackMs > ctx.now();
-  await ctx.db.batch([updateUpload(ctx, upload, { sweepAt: canReturn ? (upload.urlsExpireAt ?? 0) + urlSlackMs : null })]);
+  await ctx.db.batch([
+    updateUpload(ctx, upload, { sweepAt: canReturn ? (upload.urlsExpireAt ?? 0) + urlSlackMs : null }),
+  ]);
 }
 
 function isUnfinished(status: UploadStatus): boolean {
@@ -142,7 +162,10 @@ function isUnfinished(status: UploadStatus): boolean {
 export function endedProblem(upload: UploadRow): Problem {
   if (upload.status === "expired") return new Problem("upload-expired");
   if (upload.status === "failed" && upload.problemCode !== null) {
-    return new Problem(upload.problemCode, { ...(upload.problemDetail === null ? {} : { detail: upload.problemDetail }) });
+    return new Problem(upload.problemCode, upload.problemDetail === null ? {} : { detail: upload.problemDetail });
   }
-  return new Problem("upload-ended", { detail: `The upload is ${upload.status}.`, members: { uploadStatus: upload.status } });
+  return new Problem("upload-ended", {
+    detail: `The upload is ${upload.status}.`,
+    members: { uploadStatus: upload.status },
+  });
 }

@@ -102,7 +102,10 @@ async function receive(ctx: WorkspaceCtx, { upload, r2UploadId }: Run, form: For
   const written = await writeParts(form.source, {
     maxBytes: form.maxBytes,
     put: async (partNumber, bytes) => {
-      type ??= requireContentType({ fileName, declaredType: form.declaredType, head: bytes.subarray(0, headBytesNeeded) }, { allowUndeclared: true });
+      type ??= requireContentType(
+        { fileName, declaredType: form.declaredType, head: bytes.subarray(0, headBytesNeeded) },
+        { allowUndeclared: true },
+      );
       storedBytes += bytes.length;
       if (storedBytes > reservedBytes) {
         await reserveStorage(ctx, form.fileId, storedBytes);
@@ -114,7 +117,8 @@ async function receive(ctx: WorkspaceCtx, { upload, r2UploadId }: Run, form: For
   if (type === null) throw new Problem("file-empty");
   const { parts, sizeBytes, sha256 } = written;
   const outcome = await assemble(ctx, key, { r2UploadId, parts });
-  if (outcome.kind !== "assembled" || outcome.object.size !== sizeBytes) throw new Error("storage lost a part of a form upload", { cause: outcome });
+  if (outcome.kind !== "assembled" || outcome.object.size !== sizeBytes)
+    throw new Error("storage lost a part of a form upload", { cause: outcome });
   return { ...(type as AgreedType), sizeBytes, sha256 };
 }
 
@@ -124,7 +128,13 @@ async function commitFile(ctx: WorkspaceCtx, { upload }: Run, content: Received)
     await ctx.db.batch([
       guardUpload(ctx, upload),
       fileRowInsert(ctx, { ...content, id, workspaceId, userId, name, r2Key, origin: "upload" }),
-      updateUpload(ctx, upload, { status: "ready", contentType: content.contentType, kind: content.kind, sizeBytes: content.sizeBytes, sweepAt: null }),
+      updateUpload(ctx, upload, {
+        status: "ready",
+        contentType: content.contentType,
+        kind: content.kind,
+        sizeBytes: content.sizeBytes,
+        sweepAt: null,
+      }),
       auditEntry(ctx, "upload.complete", { target: upload.id, details: { fileId: id, sizeBytes: content.sizeBytes } }),
     ]);
   } catch (error) {
@@ -142,9 +152,15 @@ async function commitFile(ctx: WorkspaceCtx, { upload }: Run, content: Received)
 /** Removes what the run stored and returns the error to throw. */
 async function giveUp(ctx: WorkspaceCtx, upload: UploadRow, error: unknown): Promise<unknown> {
   const problem = toProblem(error);
-  const change = problem ? ({ status: "failed", problemCode: problem.code, problemDetail: problem.message } as const) : ({ status: "aborted" } as const);
+  const change = problem
+    ? ({ status: "failed", problemCode: problem.code, problemDetail: problem.message } as const)
+    : ({ status: "aborted" } as const);
   try {
-    await endUpload(ctx, upload, { change, action: problem ? "upload.fail" : "upload.abort", ...(problem ? { details: { code: problem.code } } : {}) });
+    await endUpload(ctx, upload, {
+      change,
+      action: problem ? "upload.fail" : "upload.abort",
+      ...(problem ? { details: { code: problem.code } } : {}),
+    });
   } catch (endError) {
     // The sweep does it later.
     ctx.log("warn", "upload.end-failed", { uploadId: upload.id, error: endError });

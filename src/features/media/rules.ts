@@ -49,7 +49,10 @@ export function partLength(cut: Cut, partNumber: number): number | null {
 export function requirePartLength(cut: Cut, partNumber: number): number {
   const length = partLength(cut, partNumber);
   if (length !== null) return length;
-  throw new Problem("part-invalid", { detail: `This upload has the parts 1 to ${cut.partCount}, not ${partNumber}.`, members: { partNumbers: [partNumber] } });
+  throw new Problem("part-invalid", {
+    detail: `This upload has the parts 1 to ${cut.partCount}, not ${partNumber}.`,
+    members: { partNumbers: [partNumber] },
+  });
 }
 
 export interface PartTag {
@@ -79,7 +82,11 @@ export function requireAllParts(cut: Cut, parts: readonly PartTag[]): void {
     missingCount += 1;
     if (missing.length < maxListedMissing) missing.push(partNumber);
   }
-  if (missingCount > 0) throw new Problem("parts-missing", { detail: `${missingCount} of ${cut.partCount} parts are missing.`, members: { missing, missingCount } });
+  if (missingCount > 0)
+    throw new Problem("parts-missing", {
+      detail: `${missingCount} of ${cut.partCount} parts are missing.`,
+      members: { missing, missingCount },
+    });
 }
 
 /** Throws `file-empty` or `file-too-large`. */
@@ -105,7 +112,10 @@ export function requireClaimedType(fileName: string, declaredType: string): Agre
 }
 
 /** Refuses a name and a declared type that cannot go together, whatever the bytes are. */
-export function requireClaim(claim: Pick<Content, "fileName" | "declaredType">, options: { allowUndeclared?: boolean } = {}): void {
+export function requireClaim(
+  claim: Pick<Content, "fileName" | "declaredType">,
+  options: { allowUndeclared?: boolean } = {},
+): void {
   const outcome = checkFileType({ ...claim, head: new Uint8Array() }, options);
   // Without bytes the content cannot match, so this reason means that everything before it agreed.
   if (!outcome.ok && outcome.reason !== "content-mismatch") throw refusedType(outcome);

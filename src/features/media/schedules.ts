@@ -41,12 +41,18 @@ async function reconcileStorage(ctx: Ctx): Promise<void> {
   await enqueueEach(ctx, find, (workspaceId) => reconcileStorageJob.row({ ...ctx, workspaceId }, {}));
 }
 
-/** The purge that was enqueued with the deletion may have been cancelled or have failed for good; a day late it is asked for again. */
+/**
+ * Files whose purge was cancelled or failed for good, and files that a job deleted, which enqueues none: they are purged a day late.
+ */
 async function purgeOverdue(ctx: Ctx): Promise<void> {
   const overdue = await listUnpurged(ctx, ctx.now() - deletedKeptMs - dayMs, maxOverdue);
   for (let start = 0; start < overdue.length; start += pageSize) {
     const page = overdue.slice(start, start + pageSize);
-    await commitWithJobs(ctx, [], page.map(({ id, workspaceId }) => purgeFileJob.row({ ...ctx, workspaceId }, { fileId: id })));
+    await commitWithJobs(
+      ctx,
+      [],
+      page.map(({ id, workspaceId }) => purgeFileJob.row({ ...ctx, workspaceId }, { fileId: id })),
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 /** What clients send and see of uploads and files. */
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
 import { pageOf, pageQuery } from "#core/page";
 import { maxEtagLength } from "./rules.ts";
 import { clientStrategies, fileKinds, fileOrigins, uploadStatuses } from "./states.ts";
@@ -10,38 +10,44 @@ const etag = z
   .min(1)
   .max(maxEtagLength)
   .regex(/^[\x21-\x7e]+$/, "printable ASCII")
-  .openapi({ description: "As storage answered the PUT; with or without quotes." });
+  .meta({ description: "As storage answered the PUT; with or without quotes." });
 const sizeBytes = z.number().int().min(0);
 const fileName = z.string().min(1).max(1_024);
 
-export const uploadParams = z.object({ id: z.string().max(64).openapi({ example: "upl_01kahs7m3n0000000000000000" }) });
-export const fileParams = z.object({ id: z.string().max(64).openapi({ example: "file_01kahs7m3n0000000000000000" }) });
+export const uploadParams = z.object({ id: z.string().max(64).meta({ example: "upl_01kahs7m3n0000000000000000" }) });
+export const fileParams = z.object({ id: z.string().max(64).meta({ example: "file_01kahs7m3n0000000000000000" }) });
 
 export const uploadListQuery = pageQuery.extend({ status: z.enum(uploadStatuses).optional() });
-export const fileListQuery = pageQuery.extend({ kind: z.enum(fileKinds).optional(), origin: z.enum(fileOrigins).optional() });
+export const fileListQuery = pageQuery.extend({
+  kind: z.enum(fileKinds).optional(),
+  origin: z.enum(fileOrigins).optional(),
+});
 
 export const createUploadBody = z
   .strictObject({
-    fileName: fileName.openapi({ example: "interview.wav" }),
-    contentType: z.string().min(1).max(200).openapi({ example: "audio/wav" }),
-    sizeBytes: sizeBytes.openapi({ description: "1 to 524,288,000; storage accepts exactly this size.", example: 31_457_280 }),
+    fileName: fileName.meta({ example: "interview.wav" }),
+    contentType: z.string().min(1).max(200).meta({ example: "audio/wav" }),
+    sizeBytes: sizeBytes.meta({
+      description: "1 to 524,288,000; storage accepts exactly this size.",
+      example: 31_457_280,
+    }),
     sha256: z
       .string()
       .regex(/^[0-9a-fA-F]{64}$/, "64 hexadecimal characters")
       .optional()
-      .openapi({ description: "Compared with the bytes that arrived." }),
+      .meta({ description: "Compared with the bytes that arrived." }),
   })
-  .openapi("CreateUpload");
+  .meta({ id: "CreateUpload" });
 
 const partShape = z.object({ partNumber, sizeBytes, etag: z.string() });
 const urlShape = z
   .object({
     partNumber,
     url: z.string(),
-    headers: z.record(z.string(), z.string()).openapi({ description: "Send exactly these: they are signed." }),
+    headers: z.record(z.string(), z.string()).meta({ description: "Send exactly these: they are signed." }),
     expiresAt: z.string(),
   })
-  .openapi("PartUrl");
+  .meta({ id: "PartUrl" });
 
 export const uploadShape = z
   .object({
@@ -50,37 +56,45 @@ export const uploadShape = z
     fileName: z.string(),
     contentType: z.string(),
     sizeBytes,
-    sha256: z.string().nullable().openapi({ description: "The declared one, in lower-case hex." }),
+    sha256: z.string().nullable().meta({ description: "The declared one, in lower-case hex." }),
     strategy: z.enum(clientStrategies),
     partSizeBytes: z.number().int(),
     partCount: z.number().int(),
-    parts: z.array(partShape).openapi({ description: "What was reported as uploaded." }),
-    urls: z.array(urlShape).openapi({ description: "PUT URLs: the first 20 when the upload is created, none elsewhere." }),
+    parts: z.array(partShape).meta({ description: "What was reported as uploaded." }),
+    urls: z.array(urlShape).meta({ description: "PUT URLs: the first 20 when the upload is created, none elsewhere." }),
     fileId: z.string().nullable(),
     problem: z.object({ code: z.string(), detail: z.string() }).nullable(),
     createdAt: z.string(),
     expiresAt: z.string(),
   })
-  .openapi("Upload");
+  .meta({ id: "Upload" });
 
 export const uploadPage = pageOf(uploadShape, "UploadPage");
 
 export const uploadPartsBody = z
   .strictObject({
-    partNumbers: z.array(partNumber).max(100).optional().openapi({ description: "Parts to make URLs for." }),
+    partNumbers: z.array(partNumber).max(100).optional().meta({ description: "Parts to make URLs for." }),
     uploaded: z
       .array(z.strictObject({ partNumber, etag, sizeBytes }))
       .max(100)
       .optional()
-      .openapi({ description: "Parts that are in storage, kept for a resume." }),
+      .meta({ description: "Parts that are in storage, kept for a resume." }),
   })
-  .openapi("UploadPartsRequest");
+  .meta({ id: "UploadPartsRequest" });
 
-export const uploadPartsAnswer = z.object({ urls: z.array(urlShape), parts: z.array(partShape) }).openapi("UploadParts");
+export const uploadPartsAnswer = z
+  .object({ urls: z.array(urlShape), parts: z.array(partShape) })
+  .meta({ id: "UploadParts" });
 
 export const completeUploadBody = z
-  .strictObject({ parts: z.array(z.strictObject({ partNumber, etag })).max(10_000).optional().openapi({ description: "Parts that were not reported before." }) })
-  .openapi("CompleteUpload");
+  .strictObject({
+    parts: z
+      .array(z.strictObject({ partNumber, etag }))
+      .max(10_000)
+      .optional()
+      .meta({ description: "Parts that were not reported before." }),
+  })
+  .meta({ id: "CompleteUpload" });
 
 export const fileShape = z
   .object({
@@ -89,19 +103,22 @@ export const fileShape = z
     contentType: z.string(),
     kind: z.enum(fileKinds),
     sizeBytes,
-    sha256: z.string().openapi({ description: "Of the stored bytes, in lower-case hex." }),
+    sha256: z.string().meta({ description: "Of the stored bytes, in lower-case hex." }),
     origin: z.enum(fileOrigins),
     createdAt: z.string(),
     updatedAt: z.string(),
     links: z.object({ self: z.string(), content: z.string() }),
   })
-  .openapi("File");
+  .meta({ id: "File" });
 
 export const filePage = pageOf(fileShape, "FilePage");
-export const completedUpload = z.object({ upload: uploadShape, file: fileShape }).openapi("CompletedUpload");
-export const renameFileBody = z.strictObject({ name: fileName }).openapi("RenameFile");
+export const completedUpload = z.object({ upload: uploadShape, file: fileShape }).meta({ id: "CompletedUpload" });
+export const renameFileBody = z.strictObject({ name: fileName }).meta({ id: "RenameFile" });
 export const deleteFileQuery = z.object({
-  force: z.enum(["true", "false"]).default("false").openapi({ description: "Delete a file although something that runs reads it." }),
+  force: z
+    .enum(["true", "false"])
+    .default("false")
+    .meta({ description: "Delete a file although something that runs reads it." }),
 });
 export const contentQuery = z.object({ disposition: z.enum(["attachment", "inline"]).default("attachment") });
 

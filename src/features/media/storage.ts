@@ -33,7 +33,11 @@ export async function settleStorage(ctx: StorageCtx, id: string, bytes: number):
 }
 
 /** Gives back what an id holds; harmless when it holds nothing. `onlyReserved` leaves a settled holding alone. */
-export async function releaseStorage(ctx: StorageCtx, id: string, options: { onlyReserved?: boolean } = {}): Promise<void> {
+export async function releaseStorage(
+  ctx: StorageCtx,
+  id: string,
+  options: { onlyReserved?: boolean } = {},
+): Promise<void> {
   await release(ctx.objects.LEDGER, { workspaceId: ctx.workspaceId, meter, id, ...options });
 }
 

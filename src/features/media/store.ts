@@ -16,7 +16,8 @@ const partColumns = 6;
 const maxListedParts = 10_000;
 
 const isUpload = (workspaceId: string, id: string) => and(eq(uploads.id, id), eq(uploads.workspaceId, workspaceId));
-const isFile = (workspaceId: string, id: string) => and(eq(files.id, id), eq(files.workspaceId, workspaceId), isNull(files.deletedAt));
+const isFile = (workspaceId: string, id: string) =>
+  and(eq(files.id, id), eq(files.workspaceId, workspaceId), isNull(files.deletedAt));
 
 /** True when a batch was rolled back because one of the guards below did not hold. */
 export function isGuardFailure(error: unknown): boolean {
@@ -27,7 +28,11 @@ export function isGuardFailure(error: unknown): boolean {
 }
 
 /** The row of a new upload; the batch fails (`isGuardFailure`) when the workspace has `maxUnfinished` already. */
-export function insertUpload(ctx: Db, row: Omit<typeof uploads.$inferInsert, "fence">, maxUnfinished: number): Statement {
+export function insertUpload(
+  ctx: Db,
+  row: Omit<typeof uploads.$inferInsert, "fence">,
+  maxUnfinished: number,
+): Statement {
   const fence = sql`((select count(*) from uploads where workspace_id = ${row.workspaceId} and status in ('pending', 'uploading', 'completing') and strategy <> 'form') < ${maxUnfinished})`;
   return ctx.db.insert(uploads).values({ ...row, fence });
 }
@@ -46,12 +51,22 @@ export async function countUnfinished(ctx: Db, workspaceId: string): Promise<num
   const [row] = await ctx.db
     .select({ count: count() })
     .from(uploads)
-    .where(and(eq(uploads.workspaceId, workspaceId), inArray(uploads.status, unfinishedStatuses), ne(uploads.strategy, "form")));
+    .where(
+      and(
+        eq(uploads.workspaceId, workspaceId),
+        inArray(uploads.status, unfinishedStatuses),
+        ne(uploads.strategy, "form"),
+      ),
+    );
   return row?.count ?? 0;
 }
 
 /** Newest first; form uploads are not shown. */
-export async function listUploads(ctx: Db, workspaceId: string, filter: { status: UploadStatus | null; before: string | null; limit: number }): Promise<UploadRow[]> {
+export async function listUploads(
+  ctx: Db,
+  workspaceId: string,
+  filter: { status: UploadStatus | null; before: string | null; limit: number },
+): Promise<UploadRow[]> {
   return ctx.db
     .select()
     .from(uploads)
@@ -73,7 +88,12 @@ export async function listParts(ctx: Db, workspaceId: string, uploadIds: readonl
   return ctx.db
     .select()
     .from(uploadParts)
-    .where(and(eq(uploadParts.workspaceId, workspaceId), sql`${uploadParts.uploadId} in (select value from json_each(${JSON.stringify(uploadIds)}))`))
+    .where(
+      and(
+        eq(uploadParts.workspaceId, workspaceId),
+        sql`${uploadParts.uploadId} in (select value from json_each(${JSON.stringify(uploadIds)}))`,
+      ),
+    )
     .orderBy(asc(uploadParts.uploadId), asc(uploadParts.partNumber))
     .limit(maxListedParts);
 }
@@ -82,11 +102,20 @@ type NewPart = Pick<UploadPartRow, "partNumber" | "etag" | "sizeBytes">;
 
 /** Records parts; one that is known already is replaced. */
 export function recordParts(ctx: Db, upload: UploadRow, parts: readonly NewPart[]): Statement[] {
-  const rows = parts.map((part) => ({ ...part, uploadId: upload.id, workspaceId: upload.workspaceId, recordedAt: ctx.now() }));
+  const rows = parts.map((part) => ({
+    ...part,
+    uploadId: upload.id,
+    workspaceId: upload.workspaceId,
+    recordedAt: ctx.now(),
+  }));
   const pageSize = Math.floor(maxBound / partColumns);
   const statements: Statement[] = [];
   for (let start = 0; start < rows.length; start += pageSize) {
-    const set = { etag: sql`excluded.etag`, sizeBytes: sql`excluded.size_bytes`, recordedAt: sql`excluded.recorded_at` };
+    const set = {
+      etag: sql`excluded.etag`,
+      sizeBytes: sql`excluded.size_bytes`,
+      recordedAt: sql`excluded.recorded_at`,
+    };
     const statement = ctx.db
       .insert(uploadParts)
       .values(rows.slice(start, start + pageSize))
@@ -97,14 +126,23 @@ export function recordParts(ctx: Db, upload: UploadRow, parts: readonly NewPart[
 }
 
 /** Rolls the batch back unless the upload has one of these statuses. Put it first. */
-export function guardUpload(ctx: Db, upload: UploadRow, statuses: readonly UploadStatus[] = unfinishedStatuses): Statement {
+export function guardUpload(
+  ctx: Db,
+  upload: UploadRow,
+  statuses: readonly UploadStatus[] = unfinishedStatuses,
+): Statement {
   return ctx.db
     .update(uploads)
     .set({ fence: sql`(${inArray(uploads.status, [...statuses])})` })
     .where(isUpload(upload.workspaceId, upload.id));
 }
 
-type UploadChange = Partial<Pick<UploadRow, "status" | "contentType" | "kind" | "sizeBytes" | "problemCode" | "problemDetail" | "urlsExpireAt" | "sweepAt">>;
+type UploadChange = Partial<
+  Pick<
+    UploadRow,
+    "status" | "contentType" | "kind" | "sizeBytes" | "problemCode" | "problemDetail" | "urlsExpireAt" | "sweepAt"
+  >
+>;
 
 export function updateUpload(ctx: Db, upload: UploadRow, change: UploadChange): Statement {
   return ctx.db
@@ -114,7 +152,12 @@ export function updateUpload(ctx: Db, upload: UploadRow, change: UploadChange): 
 }
 
 /** Changes an upload that still has one of these statuses and returns the row, else null. */
-export async function moveUpload(ctx: Db, upload: UploadRow, from: readonly UploadStatus[], change: UploadChange): Promise<UploadRow | null> {
+export async function moveUpload(
+  ctx: Db,
+  upload: UploadRow,
+  from: readonly UploadStatus[],
+  change: UploadChange,
+): Promise<UploadRow | null> {
   const [row] = await ctx.db
     .update(uploads)
     .set({ ...change, updatedAt: ctx.now() })
@@ -189,7 +232,13 @@ export async function findFiles(ctx: Db, workspaceId: string, ids: readonly stri
   return ctx.db
     .select()
     .from(files)
-    .where(and(eq(files.workspaceId, workspaceId), isNull(files.deletedAt), sql`${files.id} in (select value from json_each(${JSON.stringify(ids)}))`))
+    .where(
+      and(
+        eq(files.workspaceId, workspaceId),
+        isNull(files.deletedAt),
+        sql`${files.id} in (select value from json_each(${JSON.stringify(ids)}))`,
+      ),
+    )
     .limit(1_000);
 }
 
@@ -238,7 +287,10 @@ export function renameFile(ctx: Db, file: FileRow, name: string): Statement {
 }
 
 export function markDeleted(ctx: Db, file: FileRow): Statement {
-  return ctx.db.update(files).set({ deletedAt: ctx.now(), updatedAt: ctx.now() }).where(isFile(file.workspaceId, file.id));
+  return ctx.db
+    .update(files)
+    .set({ deletedAt: ctx.now(), updatedAt: ctx.now() })
+    .where(isFile(file.workspaceId, file.id));
 }
 
 export function markPurged(ctx: Db, file: FileRow): Statement {
@@ -266,7 +318,11 @@ function usesOf(ctx: Db, file: { workspaceId: string; id: string; limit: number 
     .limit(file.limit);
 }
 
-export async function listFileUses(ctx: Db, workspaceId: string, id: string): Promise<{ kind: "conversion"; id: string }[]> {
+export async function listFileUses(
+  ctx: Db,
+  workspaceId: string,
+  id: string,
+): Promise<{ kind: "conversion"; id: string }[]> {
   const rows = await usesOf(ctx, { workspaceId, id, limit: 20 });
   return rows.map((row) => ({ kind: "conversion" as const, id: row.id }));
 }
@@ -283,7 +339,12 @@ export async function workspacesWithChanges(ctx: Db, since: number, after: strin
 }
 
 /** What the files of a workspace hold, in byte order of their ids. */
-export async function listHoldings(ctx: Db, workspaceId: string, after: string, limit: number): Promise<{ id: string; amount: number }[]> {
+export async function listHoldings(
+  ctx: Db,
+  workspaceId: string,
+  after: string,
+  limit: number,
+): Promise<{ id: string; amount: number }[]> {
   return ctx.db
     .select({ id: files.id, amount: files.sizeBytes })
     .from(files)
@@ -293,7 +354,11 @@ export async function listHoldings(ctx: Db, workspaceId: string, after: string, 
 }
 
 /** Deleted files whose bytes should be gone by now: the purge was cancelled or failed. */
-export async function listUnpurged(ctx: Db, deletedBefore: number, limit: number): Promise<{ id: string; workspaceId: string }[]> {
+export async function listUnpurged(
+  ctx: Db,
+  deletedBefore: number,
+  limit: number,
+): Promise<{ id: string; workspaceId: string }[]> {
   return ctx.db
     .select({ id: files.id, workspaceId: files.workspaceId })
     .from(files)

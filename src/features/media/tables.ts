@@ -89,7 +89,9 @@ export const files = sqliteTable(
   (table) => [
     index("files_by_workspace").on(table.workspaceId, table.id),
     index("files_by_change").on(table.updatedAt, table.workspaceId),
-    index("files_to_purge").on(table.deletedAt).where(sql`deleted_at is not null and purged_at is null`),
+    index("files_to_purge")
+      .on(table.deletedAt)
+      .where(sql`deleted_at is not null and purged_at is null`),
     uniqueIndex("files_by_key").on(table.r2Key),
     check("files_fence_holds", sql`fence = 1`),
   ],

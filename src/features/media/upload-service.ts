@@ -25,7 +25,18 @@ import {
 import type { CreateUpload, PartShape, PartUrl, UploadPartsRequest, UploadShape } from "./shapes.ts";
 import { openStatuses, unfinishedStatuses, type UploadStatus } from "./states.ts";
 import { releaseStorage, reserveStorage } from "./storage.ts";
-import { countUnfinished, findUpload, guardUpload, insertUpload, isGuardFailure, listParts, listUploads, markUploading, recordParts, updateUpload } from "./store.ts";
+import {
+  countUnfinished,
+  findUpload,
+  guardUpload,
+  insertUpload,
+  isGuardFailure,
+  listParts,
+  listUploads,
+  markUploading,
+  recordParts,
+  updateUpload,
+} from "./store.ts";
 import type { UploadPartRow, UploadRow } from "./tables.ts";
 
 export function toUpload(row: UploadRow, parts: readonly UploadPartRow[], urls: PartUrl[] = []): UploadShape {
@@ -97,7 +108,10 @@ function planUpload(ctx: WorkspaceCtx, body: CreateUpload): NewUpload {
 }
 
 function tooMany(): Problem {
-  return new Problem("upload-limit-reached", { detail: `A workspace has at most ${maxUnfinishedUploads} unfinished uploads.`, members: { limit: maxUnfinishedUploads } });
+  return new Problem("upload-limit-reached", {
+    detail: `A workspace has at most ${maxUnfinishedUploads} unfinished uploads.`,
+    members: { limit: maxUnfinishedUploads },
+  });
 }
 
 async function storeUpload(ctx: WorkspaceCtx, planned: NewUpload): Promise<UploadRow> {
@@ -105,7 +119,10 @@ async function storeUpload(ctx: WorkspaceCtx, planned: NewUpload): Promise<Uploa
   try {
     await ctx.db.batch([
       insertUpload(ctx, row, maxUnfinishedUploads),
-      auditEntry(ctx, "upload.create", { target: row.id, details: { sizeBytes: row.sizeBytes, contentType: row.contentType } }),
+      auditEntry(ctx, "upload.create", {
+        target: row.id,
+        details: { sizeBytes: row.sizeBytes, contentType: row.contentType },
+      }),
     ]);
   } catch (error) {
     if (isGuardFailure(error)) {
@@ -123,7 +140,10 @@ async function storeUpload(ctx: WorkspaceCtx, planned: NewUpload): Promise<Uploa
   return stored;
 }
 
-async function createParts(ctx: WorkspaceCtx, { strategy, r2Key, contentType, fileId }: NewUpload): Promise<string | null> {
+async function createParts(
+  ctx: WorkspaceCtx,
+  { strategy, r2Key, contentType, fileId }: NewUpload,
+): Promise<string | null> {
   if (strategy === "single") return null;
   try {
     const { uploadId } = await ctx.files.createMultipartUpload(r2Key, { httpMetadata: { contentType } });
@@ -149,7 +169,13 @@ async function withFirstUrls(ctx: WorkspaceCtx, upload: UploadRow): Promise<Uplo
 async function signUrls(ctx: WorkspaceCtx, upload: UploadRow, partNumbers: readonly number[]): Promise<PartUrl[]> {
   const nowMs = ctx.now();
   const expiresInSeconds = Math.max(1, Math.min(urlLifetimeSeconds, Math.floor((upload.expiresAt - nowMs) / 1_000)));
-  const signing = { ...ctx.settings.storage, key: upload.r2Key, expiresInSeconds, nowMs, signingKeys: new Map<string, ArrayBuffer>() };
+  const signing = {
+    ...ctx.settings.storage,
+    key: upload.r2Key,
+    expiresInSeconds,
+    nowMs,
+    signingKeys: new Map<string, ArrayBuffer>(),
+  };
   const expiresAt = new Date(nowMs + expiresInSeconds * 1_000).toISOString();
   const urls: PartUrl[] = [];
   for (const partNumber of partNumbers) {
@@ -164,7 +190,11 @@ async function signUrls(ctx: WorkspaceCtx, upload: UploadRow, partNumbers: reado
 }
 
 /** Records parts that have arrived and signs URLs for others. */
-export async function handleParts(ctx: WorkspaceCtx, id: string, body: UploadPartsRequest): Promise<{ urls: PartUrl[]; parts: PartShape[] }> {
+export async function handleParts(
+  ctx: WorkspaceCtx,
+  id: string,
+  body: UploadPartsRequest,
+): Promise<{ urls: PartUrl[]; parts: PartShape[] }> {
   const upload = await requireUpload(ctx, id);
   requireOpen(ctx, upload);
   const partNumbers = [...new Set(body.partNumbers ?? [])];
@@ -190,7 +220,8 @@ async function keepParts(ctx: WorkspaceCtx, upload: UploadRow, { uploaded, signs
   const parts = uploaded.map((part) => ({ ...part, etag: bareEtag(part.etag) }));
   const statements = recordParts(ctx, upload, parts);
   if (statements.length > 0) statements.push(markUploading(ctx, upload));
-  if (signs && upload.strategy === "single") statements.push(updateUpload(ctx, upload, { urlsExpireAt: ctx.now() + urlLifetimeSeconds * 1_000 }));
+  if (signs && upload.strategy === "single")
+    statements.push(updateUpload(ctx, upload, { urlsExpireAt: ctx.now() + urlLifetimeSeconds * 1_000 }));
   if (statements.length === 0) return;
   try {
     await ctx.db.batch([guardUpload(ctx, upload, openStatuses), ...statements]);
@@ -209,9 +240,20 @@ export async function describeUpload(ctx: WorkspaceCtx, upload: UploadRow): Prom
   return toUpload(upload, await listParts(ctx, ctx.workspaceId, [upload.id]));
 }
 
-export async function listUploadPage(ctx: WorkspaceCtx, query: { limit: number; cursor?: string | undefined; status?: UploadStatus | undefined }) {
-  const rows = await listUploads(ctx, ctx.workspaceId, { status: query.status ?? null, before: readCursor(query), limit: query.limit + 1 });
-  const parts = await listParts(ctx, ctx.workspaceId, rows.map((row) => row.id));
+export async function listUploadPage(
+  ctx: WorkspaceCtx,
+  query: { limit: number; cursor?: string | undefined; status?: UploadStatus | undefined },
+) {
+  const rows = await listUploads(ctx, ctx.workspaceId, {
+    status: query.status ?? null,
+    before: readCursor(query),
+    limit: query.limit + 1,
+  });
+  const parts = await listParts(
+    ctx,
+    ctx.workspaceId,
+    rows.map((row) => row.id),
+  );
   const byUpload = Map.groupBy(parts, (part) => part.uploadId);
   return toPage(rows, query.limit, (row) => toUpload(row, byUpload.get(row.id) ?? []));
 }

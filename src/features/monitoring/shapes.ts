@@ -1,15 +1,15 @@
 /** What the health and status pages say. */
-import { z } from "@hono/zod-openapi";
+import * as z from "zod";
 
 export const healthShape = z
   .object({
     status: z.enum(["healthy", "degraded"]),
     timestamp: z.string(),
-    uptime: z.number().openapi({ description: "Seconds since this isolate started." }),
+    uptime: z.number().meta({ description: "Seconds since this isolate started." }),
     environment: z.string(),
     database: z.enum(["connected", "unreachable"]),
   })
-  .openapi("Health");
+  .meta({ id: "Health" });
 
 const part = z.object({ status: z.enum(["ok", "degraded", "down"]), detail: z.string() });
 
@@ -20,9 +20,9 @@ export const statusShape = z
     parts: z.object({ database: part, storage: part, queues: part, cron: part }),
     encryption: z.object({
       currentVersion: z.number().int(),
-      staleKeys: z.number().int().openapi({ description: "Keys that an older master key still wraps." }),
+      staleKeys: z.number().int().meta({ description: "Keys that an older master key still wraps." }),
     }),
   })
-  .openapi("Status");
+  .meta({ id: "Status" });
 
 export type Part = z.output<typeof part>;

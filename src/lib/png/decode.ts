@@ -7,7 +7,7 @@ import { inflateSync } from "node:zlib";
 import { CHUNK_FRAME_BYTES, IDAT, IEND, type PngSize, checkChunkOrder, readPngSize } from "#lib/png/chunks";
 import { crc32 } from "#lib/png/crc";
 import { PngError } from "#lib/png/error";
-import { unfilterRow } from "#lib/png/unfilter";
+import { dropAlpha, unfilterRow } from "#lib/png/rows";
 
 const FIRST_CHUNK_OFFSET = 8;
 
@@ -90,19 +90,9 @@ function unfilterRows(rows: Uint8Array, size: PngSize): void {
 /** Moves the pixels to the front of the same memory, over the filter bytes and alpha: no second image is allocated. */
 function packRows(rows: Uint8Array<ArrayBuffer>, size: PngSize): Uint8Array<ArrayBuffer> {
   const rowBytes = size.width * size.channels;
-  let target = 0;
-  for (let start = 0; start < rows.byteLength; start += rowBytes + 1) {
-    if (size.channels === 3) {
-      rows.copyWithin(target, start + 1, start + 1 + rowBytes);
-      target += rowBytes;
-      continue;
-    }
-    for (let source = start + 1; source < start + 1 + rowBytes; source += 4) {
-      rows[target] = rows[source] as number;
-      rows[target + 1] = rows[source + 1] as number;
-      rows[target + 2] = rows[source + 2] as number;
-      target += 3;
-    }
+  let offset = 0;
+  for (let start = 1; start < rows.byteLength; start += rowBytes + 1) {
+    offset += dropAlpha(rows.subarray(start, start + rowBytes), size.channels, { target: rows, offset });
   }
-  return rows.subarray(0, target);
+  return rows.subarray(0, offset);
 }

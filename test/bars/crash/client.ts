@@ -21,7 +21,15 @@ export interface Tally {
 }
 
 export function newTally(): Tally {
-  return { requests: 0, connectionErrors: 0, repliesLost: 0, retried: {}, resumedUploads: 0, partsSent: 0, partsSentAgain: 0 };
+  return {
+    requests: 0,
+    connectionErrors: 0,
+    repliesLost: 0,
+    retried: {},
+    resumedUploads: 0,
+    partsSent: 0,
+    partsSentAgain: 0,
+  };
 }
 
 export interface Crew {
@@ -77,14 +85,22 @@ export async function call(crew: Crew, request: Request): Promise<Answer> {
   }
 }
 
-async function tryOnce(crew: Crew, { method, path, token, body, key }: Request): Promise<(Answer & { retryAfter: string | null }) | null> {
+async function tryOnce(
+  crew: Crew,
+  { method, path, token, body, key }: Request,
+): Promise<(Answer & { retryAfter: string | null }) | null> {
   const isForm = body instanceof FormData;
   const headers: Record<string, string> = { authorization: `Bearer ${token}` };
   if (key !== undefined) headers["idempotency-key"] = key;
   if (body !== undefined && !isForm) headers["content-type"] = "application/json";
   const sent = body === undefined ? null : isForm ? body : JSON.stringify(body);
   return underWay(crew, async () => {
-    const response = await fetch(`${crew.stage.url}${path}`, { method, headers, body: sent, signal: AbortSignal.timeout(timeoutMs) });
+    const response = await fetch(`${crew.stage.url}${path}`, {
+      method,
+      headers,
+      body: sent,
+      signal: AbortSignal.timeout(timeoutMs),
+    });
     const text = await response.text();
     return { status: response.status, body: parse(text), retryAfter: response.headers.get("retry-after") };
   });
@@ -125,7 +141,10 @@ export async function download(crew: Crew, path: string, token: string): Promise
     checkTime(crew);
     await crew.stage.whenUp();
     const found = await underWay(crew, async () => {
-      const response = await fetch(`${crew.stage.url}${path}`, { headers: { authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(timeoutMs) });
+      const response = await fetch(`${crew.stage.url}${path}`, {
+        headers: { authorization: `Bearer ${token}` },
+        signal: AbortSignal.timeout(timeoutMs),
+      });
       const bytes = Buffer.from(await response.arrayBuffer());
       return { status: response.status, bytes };
     });

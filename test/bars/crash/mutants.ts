@@ -28,13 +28,28 @@ export const mutants: CrashMutant[] = [
     tickEveryMs: 250,
     patches: [
       { file: store, find: "sql`(${jobs.leaseToken} is ${leaseToken})`", replace: "sql`1`" },
-      { file: store, find: 'and(eq(jobs.state, "running"), lt(jobs.leaseUntil, at))', replace: 'eq(jobs.state, "running")', times: 2 },
-      { file: store, find: 'and(eq(jobs.id, id), eq(jobs.leaseToken, leaseToken), eq(jobs.state, "running"))', replace: "eq(jobs.id, id)" },
+      {
+        file: store,
+        find: 'and(eq(jobs.state, "running"), lt(jobs.leaseUntil, at))',
+        replace: 'eq(jobs.state, "running")',
+        times: 2,
+      },
+      {
+        file: store,
+        find: 'and(eq(jobs.id, id), eq(jobs.leaseToken, leaseToken), eq(jobs.state, "running"))',
+        replace: "eq(jobs.id, id)",
+      },
     ],
   },
   {
     name: "no-idempotency",
     provenBy: "doubled",
-    patches: [{ file: "src/app/idempotency.ts", find: 'call.request.headers.get("idempotency-key")', replace: "null as string | null" }],
+    patches: [
+      {
+        file: "src/app/idempotency.ts",
+        find: 'call.request.headers.get("idempotency-key")',
+        replace: "null as string | null",
+      },
+    ],
   },
 ];

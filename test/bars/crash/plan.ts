@@ -65,16 +65,31 @@ export function planWork(counts: Counts, people: number, chance: Chance): Work[]
   });
   const uploads = Array.from({ length: counts.uploads }, (_, index): Work => {
     const { least, most } = counts.uploadMebibytes;
-    return { ...common(`upload-${index}`), kind: "upload", sound: sound(least * mebibyte, most * mebibyte), declaresHash: chance.next() < 0.5 };
+    return {
+      ...common(`upload-${index}`),
+      kind: "upload",
+      sound: sound(least * mebibyte, most * mebibyte),
+      declaresHash: chance.next() < 0.5,
+    };
   });
   const large = Math.max(1, Math.round(counts.conversions * shares.sealLarge));
   const opens = Math.max(1, Math.round(counts.conversions * shares.open));
   const seals = Array.from({ length: counts.conversions - large - opens }, (_, index): Work => {
     const how = chance.next() < shares.form ? "form" : "stored";
-    return { ...common(`seal-${index}`), kind: "seal", sound: sound(smallBytes.least, smallBytes.most), how, sealing: planSealing(chance) };
+    return {
+      ...common(`seal-${index}`),
+      kind: "seal",
+      sound: sound(smallBytes.least, smallBytes.most),
+      how,
+      sealing: planSealing(chance),
+    };
   });
   const others = [
-    ...Array.from({ length: large }, (_, index): Work => ({ ...common(`large-${index}`), kind: "seal-large", sealing: { ...planSealing(chance), deleteSource: false } })),
+    ...Array.from({ length: large }, (_, index): Work => ({
+      ...common(`large-${index}`),
+      kind: "seal-large",
+      sealing: { ...planSealing(chance), deleteSource: false },
+    })),
     ...Array.from({ length: opens }, (_, index): Work => ({ ...common(`open-${index}`), kind: "open" })),
   ];
   // Those that need another's result stand behind the first third, so that there is one to be had.

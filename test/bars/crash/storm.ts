@@ -36,13 +36,18 @@ export async function runStorm(office: Office, weather: Weather): Promise<StormF
   const admission = makeAdmission(work, counts.kills + 1);
   const done = Promise.all(work.map((item, index) => admission.wait(index).then(() => doWork(office, item))));
   // A fault of the harness itself must not wait for the storm's end.
-  const failed = done.then(() => null, (error: Error) => error);
+  const failed = done.then(
+    () => null,
+    (error: Error) => error,
+  );
   try {
     for (let kill = 0; kill < counts.kills; kill += 1) {
       admission.open(kill);
       await liveAndDie(office, figures);
       await restart(office.stage, figures);
-      note(`kill ${kill + 1} of ${counts.kills}: ${figures.hit.at(-1)} requests under way, ${office.records.uploads.length} uploads and ${office.records.conversions.length} conversions acknowledged`);
+      note(
+        `kill ${kill + 1} of ${counts.kills}: ${figures.hit.at(-1)} requests under way, ${office.records.uploads.length} uploads and ${office.records.conversions.length} conversions acknowledged`,
+      );
     }
     admission.open(counts.kills);
     const from = Date.now();
@@ -73,7 +78,7 @@ function makeAdmission(work: readonly Work[], lives: number): Admission {
 
 async function liveAndDie(office: Office, figures: StormFigures): Promise<void> {
   await pause(office.chance.between(life.leastMs, life.mostMs));
-  for (const until = Date.now() + idleMs; office.underWay === 0 && Date.now() < until; ) await pause(5);
+  for (const until = Date.now() + idleMs; office.underWay === 0 && Date.now() < until;) await pause(5);
   figures.hit.push(office.underWay);
   await office.stage.kill();
   figures.kills += 1;

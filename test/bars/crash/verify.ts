@@ -15,21 +15,35 @@ export async function verifyAll(office: Office): Promise<Verified> {
   const verified: Verified = { uploadsVerified: 0, sealsOpened: 0, violations: [] };
   const gate = makeGate(atOnce);
   const { uploads, conversions, refused, unfinished } = office.records;
-  verified.violations.push(...refused.map((line) => `refused: ${line}`), ...unfinished.map((name) => `lost: ${name} was not finished in time`));
+  verified.violations.push(
+    ...refused.map((line) => `refused: ${line}`),
+    ...unfinished.map((name) => `lost: ${name} was not finished in time`),
+  );
   const stored = [...conversions];
   for (const { name, state, problem } of stored) {
-    if (state !== "succeeded") verified.violations.push(`lost: conversion ${name} was acknowledged and is ${state} ${problem ? `(${problem.code}: ${problem.detail})` : ""}`);
+    if (state !== "succeeded")
+      verified.violations.push(
+        `lost: conversion ${name} was acknowledged and is ${state} ${problem ? `(${problem.code}: ${problem.detail})` : ""}`,
+      );
   }
   const succeeded = stored.filter(({ state }) => state === "succeeded");
   await Promise.all([
     ...uploads.filter(({ passes }) => !passes).map((upload) => gate(() => verifyUpload(office, upload, verified))),
-    ...succeeded.filter(({ type }) => type === "image-to-audio").map((opened) => gate(() => verifyOpened(office, opened, verified))),
-    ...succeeded.filter(({ type }) => type === "audio-to-image").map((sealed) => gate(() => verifySealed(office, sealed, verified))),
+    ...succeeded
+      .filter(({ type }) => type === "image-to-audio")
+      .map((opened) => gate(() => verifyOpened(office, opened, verified))),
+    ...succeeded
+      .filter(({ type }) => type === "audio-to-image")
+      .map((sealed) => gate(() => verifySealed(office, sealed, verified))),
   ]);
   return verified;
 }
 
-async function verifyUpload(office: Office, { name, fileId, person, sha256 }: UploadRecord, verified: Verified): Promise<void> {
+async function verifyUpload(
+  office: Office,
+  { name, fileId, person, sha256 }: UploadRecord,
+  verified: Verified,
+): Promise<void> {
   const bytes = await downloadInTime(office, fileId, person.token);
   if (bytes === null) verified.violations.push(`lost: upload ${name} was acknowledged and its file is not there`);
   else if (sha256Of(bytes) !== sha256) verified.violations.push(`hash: upload ${name} has other bytes than were sent`);
@@ -62,7 +76,8 @@ async function verifyOpened(office: Office, opened: ConversionRecord, verified: 
     return;
   }
   const about = await download(office, `/v1/conversions/${conversionId}`, person.token);
-  const fileId = about === null ? null : (JSON.parse(about.toString("utf8")) as { outputFileId: string | null }).outputFileId;
+  const fileId =
+    about === null ? null : (JSON.parse(about.toString("utf8")) as { outputFileId: string | null }).outputFileId;
   const bytes = fileId === null ? null : await downloadInTime(office, fileId, person.token);
   if (bytes === null) verified.violations.push(`lost: ${name} succeeded and its file is not there`);
   else if (sha256Of(bytes) !== sha256) verified.violations.push(`hash: ${name} opened to other bytes than were sealed`);

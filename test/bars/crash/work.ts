@@ -73,11 +73,18 @@ function personOf(office: Office, work: { person: number }): Person {
 }
 
 function accepted({ status, body }: Answer, what: string): void {
-  if (status >= 300) throw new Refused(`${what} answered ${status} ${String(body?.code)}: ${String(body?.detail).slice(0, 300)}`);
+  if (status >= 300)
+    throw new Refused(`${what} answered ${status} ${String(body?.code)}: ${String(body?.detail).slice(0, 300)}`);
 }
 
 async function uploadLarge(office: Office, work: UploadWork): Promise<void> {
-  const record = await upload(office, { name: work.name, person: personOf(office, work), bytes: soundOf(work.sound), declaresHash: work.declaresHash, passes: false });
+  const record = await upload(office, {
+    name: work.name,
+    person: personOf(office, work),
+    bytes: soundOf(work.sound),
+    declaresHash: work.declaresHash,
+    passes: false,
+  });
   office.records.uploads.push(record);
 }
 
@@ -101,14 +108,25 @@ interface UploadShape {
 async function upload(office: Office, sending: Sending): Promise<UploadRecord> {
   const { name, person, bytes } = sending;
   const sha256 = sha256Of(bytes);
-  const body = { fileName: `${name}.wav`, contentType: "audio/wav", sizeBytes: bytes.length, ...(sending.declaresHash ? { sha256 } : {}) };
+  const body = {
+    fileName: `${name}.wav`,
+    contentType: "audio/wav",
+    sizeBytes: bytes.length,
+    ...(sending.declaresHash ? { sha256 } : {}),
+  };
   const created = await call(office, { method: "POST", path: "/v1/uploads", token: person.token, body, key: name });
   accepted(created, "create upload");
   const { id } = created.body as UploadShape;
   for (let round = 0; round < maxRounds; round += 1) {
     if (round > 0) office.tally.resumedUploads += 1;
     if (!(await sendMissing(office, sending, { id, all: round > 0 && round % 5 === 0 }))) continue;
-    const completed = await call(office, { method: "POST", path: `/v1/uploads/${id}/complete`, token: person.token, body: {}, key: `${name}-complete-${round}` });
+    const completed = await call(office, {
+      method: "POST",
+      path: `/v1/uploads/${id}/complete`,
+      token: person.token,
+      body: {},
+      key: `${name}-complete-${round}`,
+    });
     if (completed.status === 409 || completed.body?.code === "part-invalid") continue;
     accepted(completed, "complete upload");
     return { name, person, uploadId: id, fileId: completed.body.file.id, sha256, passes: sending.passes };
@@ -117,15 +135,26 @@ async function upload(office: Office, sending: Sending): Promise<UploadRecord> {
 }
 
 /** Sends what the server's ledger does not list. False: a connection broke, so the ledger has to be asked again. */
-async function sendMissing(office: Office, { person, bytes }: Sending, { id, all }: { id: string; all: boolean }): Promise<boolean> {
+async function sendMissing(
+  office: Office,
+  { person, bytes }: Sending,
+  { id, all }: { id: string; all: boolean },
+): Promise<boolean> {
   const known = await call(office, { method: "GET", path: `/v1/uploads/${id}`, token: person.token });
   accepted(known, "read upload");
   const state = known.body as UploadShape;
   if (state.status === "ready" || state.status === "completing") return true;
   const there = new Set(all ? [] : state.parts.map((part) => part.partNumber));
-  const missing = Array.from({ length: state.partCount }, (_, index) => index + 1).filter((partNumber) => !there.has(partNumber));
+  const missing = Array.from({ length: state.partCount }, (_, index) => index + 1).filter(
+    (partNumber) => !there.has(partNumber),
+  );
   if (missing.length === 0) return true;
-  const signed = await call(office, { method: "POST", path: `/v1/uploads/${id}/parts`, token: person.token, body: { partNumbers: missing } });
+  const signed = await call(office, {
+    method: "POST",
+    path: `/v1/uploads/${id}/parts`,
+    token: person.token,
+    body: { partNumbers: missing },
+  });
   accepted(signed, "sign parts");
   const waiting = [...(signed.body.urls as PartUrl[])];
   let whole = true;
@@ -165,10 +194,16 @@ async function sendPart(office: Office, { id, person, part, content }: PartSendi
     office.tally.partsSentAgain += 1;
     return false;
   }
-  if (answer.status !== 200 || answer.etag === null) throw new Refused(`storage answered part ${partNumber} with ${answer.status} ${answer.text.slice(0, 200)}`);
+  if (answer.status !== 200 || answer.etag === null)
+    throw new Refused(`storage answered part ${partNumber} with ${answer.status} ${answer.text.slice(0, 200)}`);
   office.tally.partsSent += 1;
   const uploaded = [{ partNumber, etag: answer.etag, sizeBytes: content.length }];
-  const noted = await call(office, { method: "POST", path: `/v1/uploads/${id}/parts`, token: person.token, body: { uploaded } });
+  const noted = await call(office, {
+    method: "POST",
+    path: `/v1/uploads/${id}/parts`,
+    token: person.token,
+    body: { uploaded },
+  });
   if (noted.body?.code === "upload-ended") return true;
   accepted(noted, "record part");
   return true;
@@ -178,13 +213,37 @@ async function seal(office: Office, work: SealWork): Promise<void> {
   const person = personOf(office, work);
   const bytes = soundOf(work.sound);
   const given = keyMembers(office, person, work.sealing);
-  const common = { format: work.sealing.format, compress: work.sealing.compress, deleteSource: work.sealing.deleteSource, ...given };
+  const common = {
+    format: work.sealing.format,
+    compress: work.sealing.compress,
+    deleteSource: work.sealing.deleteSource,
+    ...given,
+  };
   const record = await conversing(async () => {
-    if (work.how === "form") return start(office, work.name, { person, path: "audio-to-image", body: formOf(work.name, bytes, common), sha256: sha256Of(bytes), masterKeyHex: given.masterKeyHex ?? null });
-    const stored = await upload(office, { name: `${work.name}-source`, person, bytes, declaresHash: false, passes: work.sealing.deleteSource });
+    if (work.how === "form")
+      return start(office, work.name, {
+        person,
+        path: "audio-to-image",
+        body: formOf(work.name, bytes, common),
+        sha256: sha256Of(bytes),
+        masterKeyHex: given.masterKeyHex ?? null,
+      });
+    const stored = await upload(office, {
+      name: `${work.name}-source`,
+      person,
+      bytes,
+      declaresHash: false,
+      passes: work.sealing.deleteSource,
+    });
     office.records.uploads.push(stored);
     const body = { fileId: stored.fileId, ...common };
-    return start(office, work.name, { person, path: "audio-to-image", body, sha256: stored.sha256, masterKeyHex: given.masterKeyHex ?? null });
+    return start(office, work.name, {
+      person,
+      path: "audio-to-image",
+      body,
+      sha256: stored.sha256,
+      masterKeyHex: given.masterKeyHex ?? null,
+    });
   });
   await follow(office, record);
 }
@@ -199,7 +258,11 @@ function formOf(name: string, bytes: Buffer<ArrayBuffer>, fields: Record<string,
 /** The name under which format 1 derives its keys here. */
 export const nameOfFormatOne = "alice";
 
-function keyMembers(office: Office, person: Person, sealing: Sealing): { masterKeyHex?: string; userId?: string; encryptionKeyId?: string } {
+function keyMembers(
+  office: Office,
+  person: Person,
+  sealing: Sealing,
+): { masterKeyHex?: string; userId?: string; encryptionKeyId?: string } {
   if (sealing.format === 2) return {};
   if (sealing.givesKey) return { masterKeyHex: hexKey(person.workspaceId), userId: nameOfFormatOne };
   const encryptionKeyId = office.importedKeys.get(person.workspaceId);
@@ -219,11 +282,31 @@ interface Starting {
   masterKeyHex: string | null;
 }
 
-async function start(office: Office, name: string, { person, path, body, sha256, masterKeyHex }: Starting): Promise<ConversionRecord> {
-  const answer = await call(office, { method: "POST", path: `/v1/convert/${path}`, token: person.token, body, key: name });
+async function start(
+  office: Office,
+  name: string,
+  { person, path, body, sha256, masterKeyHex }: Starting,
+): Promise<ConversionRecord> {
+  const answer = await call(office, {
+    method: "POST",
+    path: `/v1/convert/${path}`,
+    token: person.token,
+    body,
+    key: name,
+  });
   accepted(answer, path);
   const { conversionId, jobId } = answer.body as { conversionId: string; jobId: string };
-  const record: ConversionRecord = { name, person, type: path, conversionId, jobId, sha256, masterKeyHex, state: "acknowledged", problem: null };
+  const record: ConversionRecord = {
+    name,
+    person,
+    type: path,
+    conversionId,
+    jobId,
+    sha256,
+    masterKeyHex,
+    state: "acknowledged",
+    problem: null,
+  };
   office.records.conversions.push(record);
   return record;
 }
@@ -231,7 +314,11 @@ async function start(office: Office, name: string, { person, path, body, sha256,
 /** Polls until the job has ended. */
 async function follow(office: Office, record: ConversionRecord): Promise<void> {
   for (;;) {
-    const { status, body } = await call(office, { method: "GET", path: `/v1/jobs/${record.jobId}`, token: record.person.token });
+    const { status, body } = await call(office, {
+      method: "GET",
+      path: `/v1/jobs/${record.jobId}`,
+      token: record.person.token,
+    });
     if (status !== 200) throw new Refused(`job ${record.jobId} answered ${status}`);
     record.state = body.state;
     record.problem = body.problem;
@@ -255,20 +342,35 @@ async function sealLarge(office: Office, work: SealLargeWork): Promise<void> {
   const { person } = source;
   const given = keyMembers(office, person, work.sealing);
   const body = { fileId: source.fileId, format: work.sealing.format, compress: work.sealing.compress, ...given };
-  const record = await conversing(() => start(office, work.name, { person, path: "audio-to-image", body, sha256: source.sha256, masterKeyHex: given.masterKeyHex ?? null }));
+  const record = await conversing(() =>
+    start(office, work.name, {
+      person,
+      path: "audio-to-image",
+      body,
+      sha256: source.sha256,
+      masterKeyHex: given.masterKeyHex ?? null,
+    }),
+  );
   await follow(office, record);
 }
 
 async function openEarlier(office: Office, work: OpenWork): Promise<void> {
-  const source = await someOf(office, () => office.records.conversions.filter(({ type, state }) => type === "audio-to-image" && state === "succeeded"));
+  const source = await someOf(office, () =>
+    office.records.conversions.filter(({ type, state }) => type === "audio-to-image" && state === "succeeded"),
+  );
   await openOne(office, work.name, source);
 }
 
 /** Opens what a conversion sealed and follows it to its end. */
 export async function openOne(office: Office, name: string, source: ConversionRecord): Promise<ConversionRecord> {
   const { person, sha256, masterKeyHex } = source;
-  const body = { conversionId: source.conversionId, ...(masterKeyHex === null ? {} : { masterKeyHex, userId: nameOfFormatOne }) };
-  const record = await conversing(() => start(office, name, { person, path: "image-to-audio", body, sha256, masterKeyHex }));
+  const body = {
+    conversionId: source.conversionId,
+    ...(masterKeyHex === null ? {} : { masterKeyHex, userId: nameOfFormatOne }),
+  };
+  const record = await conversing(() =>
+    start(office, name, { person, path: "image-to-audio", body, sha256, masterKeyHex }),
+  );
   await follow(office, record);
   return record;
 }

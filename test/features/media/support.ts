@@ -18,9 +18,15 @@ export function wav(sizeBytes: number, seed = 1): Uint8Array<ArrayBuffer> {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     samples[index] = state >>> 24;
   }
-  for (let offset = 0; offset < sizeBytes; offset += samples.length) bytes.set(samples.subarray(0, sizeBytes - offset), offset);
+  for (let offset = 0; offset < sizeBytes; offset += samples.length)
+    bytes.set(samples.subarray(0, sizeBytes - offset), offset);
   const view = new DataView(bytes.buffer);
-  for (const [offset, text] of [[0, "RIFF"], [8, "WAVE"], [12, "fmt "], [36, "data"]] as const) {
+  for (const [offset, text] of [
+    [0, "RIFF"],
+    [8, "WAVE"],
+    [12, "fmt "],
+    [36, "data"],
+  ] as const) {
     bytes.set(new TextEncoder().encode(text), offset);
   }
   view.setUint32(4, sizeBytes - 8, true);
@@ -39,15 +45,11 @@ export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
-export interface Declared {
-  fileName?: string;
-  contentType?: string;
-  sizeBytes?: number;
-  sha256?: string;
-}
-
-export function create(person: Person, declared: Declared = {}, headers: Record<string, string> = {}): Promise<Called> {
-  return person.call("POST", "/v1/uploads", { body: { fileName: "take.wav", contentType: "audio/wav", sizeBytes: 1_000, ...declared }, headers });
+export function create(person: Person, declared: object = {}, headers: Record<string, string> = {}): Promise<Called> {
+  return person.call("POST", "/v1/uploads", {
+    body: { fileName: "take.wav", contentType: "audio/wav", sizeBytes: 1_000, ...declared },
+    headers,
+  });
 }
 
 export interface StoredUpload {
@@ -59,7 +61,9 @@ export interface StoredUpload {
 }
 
 export async function storedUpload(id: string): Promise<StoredUpload> {
-  const row = await bindings.DB.prepare("select r2_key as r2Key, r2_upload_id as r2UploadId, file_id as fileId, status, sweep_at as sweepAt from uploads where id = ?")
+  const row = await bindings.DB.prepare(
+    "select r2_key as r2Key, r2_upload_id as r2UploadId, file_id as fileId, status, sweep_at as sweepAt from uploads where id = ?",
+  )
     .bind(id)
     .first<StoredUpload>();
   if (!row) throw new Error(`no upload ${id}`);
@@ -67,10 +71,14 @@ export async function storedUpload(id: string): Promise<StoredUpload> {
 }
 
 /** Puts the bytes where the presigned URLs lead to, which a test cannot reach, and returns the parts as a client knows them. */
-export async function sendBytes(upload: { id: string; partSizeBytes: number; partCount: number }, bytes: Uint8Array<ArrayBuffer>): Promise<{ partNumber: number; etag: string; sizeBytes: number }[]> {
+export async function sendBytes(
+  upload: { id: string; partSizeBytes: number; partCount: number },
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<{ partNumber: number; etag: string; sizeBytes: number }[]> {
   const { r2Key, r2UploadId } = await storedUpload(upload.id);
   if (r2UploadId === null) {
     const object = await bindings.FILES.put(r2Key, bytes);
+    if (!object) throw new Error("nothing was put");
     return [{ partNumber: 1, etag: object.etag, sizeBytes: bytes.length }];
   }
   const target = bindings.FILES.resumeMultipartUpload(r2Key, r2UploadId);
@@ -89,7 +97,11 @@ export function complete(person: Person, id: string, parts?: { partNumber: numbe
 }
 
 /** A finished upload of these bytes; answers the file. */
-export async function uploadFile(person: Person, bytes: Uint8Array<ArrayBuffer>, declared: Declared = {}): Promise<{ id: string; r2Key: string; uploadId: string }> {
+export async function uploadFile(
+  person: Person,
+  bytes: Uint8Array<ArrayBuffer>,
+  declared: object = {},
+): Promise<{ id: string; r2Key: string; uploadId: string }> {
   const created = await create(person, { sizeBytes: bytes.length, ...declared });
   if (created.status !== 201) throw new Error(JSON.stringify(created.body));
   const parts = await sendBytes(created.body, bytes);
@@ -110,19 +122,29 @@ export async function storedKeys(person: { workspaceId: string }): Promise<strin
 }
 
 export async function countRows(table: "files" | "uploads", person: { workspaceId: string }): Promise<number> {
-  const row = await bindings.DB.prepare(`select count(*) as count from ${table} where workspace_id = ?`).bind(person.workspaceId).first<{ count: number }>();
+  const row = await bindings.DB.prepare(`select count(*) as count from ${table} where workspace_id = ?`)
+    .bind(person.workspaceId)
+    .first<{ count: number }>();
   return row?.count ?? 0;
 }
 
 export async function countAudits(action: string, person: { workspaceId: string }): Promise<number> {
-  const row = await bindings.DB.prepare("select count(*) as count from audit_log where action = ? and workspace_id = ?").bind(action, person.workspaceId).first<{ count: number }>();
+  const row = await bindings.DB.prepare("select count(*) as count from audit_log where action = ? and workspace_id = ?")
+    .bind(action, person.workspaceId)
+    .first<{ count: number }>();
   return row?.count ?? 0;
 }
 
 /** A person's context without HTTP around it, for faults between two steps. */
 export function personContext(person: Person): WorkspaceCtx {
   const actor = { kind: "user", userId: person.userId, sessionId: "ses_test", role: "owner" } as const;
-  return Object.assign(systemContext(), { actor, userId: person.userId, workspaceId: person.workspaceId, plan: "free" as const, overrides: {} });
+  return Object.assign(systemContext(), {
+    actor,
+    userId: person.userId,
+    workspaceId: person.workspaceId,
+    plan: "free" as const,
+    overrides: {},
+  });
 }
 
 export async function runSchedule(name: string): Promise<void> {
@@ -140,7 +162,9 @@ interface JobEnd {
 /** Runs the workspace's jobs of one name until all have ended; the queue of the test may run some of them itself. */
 export async function runJobs(name: string, person: { workspaceId: string }): Promise<JobEnd[]> {
   for (let round = 0; round < 100; round += 1) {
-    const { results } = await bindings.DB.prepare("select id, state, result from jobs where name = ? and workspace_id = ? and state <> 'scheduled'")
+    const { results } = await bindings.DB.prepare(
+      "select id, state, result from jobs where name = ? and workspace_id = ? and state <> 'scheduled'",
+    )
       .bind(name, person.workspaceId)
       .all<JobEnd>();
     const open = results.filter((job) => !(endedStates as readonly string[]).includes(job.state));
@@ -153,7 +177,11 @@ export async function runJobs(name: string, person: { workspaceId: string }): Pr
 
 /** Moves an upload into the past: everything that waits for time is due. */
 export async function letExpire(id: string): Promise<void> {
-  await bindings.DB.prepare("update uploads set expires_at = 1, sweep_at = case when sweep_at is null then null else 1 end where id = ?").bind(id).run();
+  await bindings.DB.prepare(
+    "update uploads set expires_at = 1, sweep_at = case when sweep_at is null then null else 1 end where id = ?",
+  )
+    .bind(id)
+    .run();
 }
 
 /** Overrides the storage limit, effective at once: signing in has remembered the old one for ten seconds. */

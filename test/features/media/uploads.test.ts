@@ -2,7 +2,19 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { planParts } from "#features/media/rules";
 import { bindings, type Person, signUp } from "#test/support/harness";
-import { complete, countRows, create, held, limitStorage, mebibyte, sendBytes, storedKeys, storedUpload, uploadFile, wav } from "./support.ts";
+import {
+  complete,
+  countRows,
+  create,
+  held,
+  limitStorage,
+  mebibyte,
+  sendBytes,
+  storedKeys,
+  storedUpload,
+  uploadFile,
+  wav,
+} from "./support.ts";
 
 let person: Person;
 let stranger: Person;
@@ -16,7 +28,16 @@ describe("createUpload", () => {
   it("signs one PUT for a small file: exact size, type, and write once", async () => {
     const { status, body } = await create(person, { sizeBytes: 1_000, fileName: "Ünïcode näme.WAV" });
     expect(status).toBe(201);
-    expect(body).toMatchObject({ status: "pending", strategy: "single", partSizeBytes: 1_000, partCount: 1, parts: [], fileId: null, problem: null, sha256: null });
+    expect(body).toMatchObject({
+      status: "pending",
+      strategy: "single",
+      partSizeBytes: 1_000,
+      partCount: 1,
+      parts: [],
+      fileId: null,
+      problem: null,
+      sha256: null,
+    });
     expect(body.id).toMatch(/^upl_/);
     expect(body.urls).toHaveLength(1);
     const [part] = body.urls;
@@ -34,7 +55,9 @@ describe("createUpload", () => {
     const sizeBytes = 500 * mebibyte;
     const { body } = await create(person, { sizeBytes });
     expect(body).toMatchObject({ strategy: "multipart", partSizeBytes: 10 * mebibyte, partCount: 50 });
-    expect(body.urls.map((part: { partNumber: number }) => part.partNumber)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+    expect(body.urls.map((part: { partNumber: number }) => part.partNumber)).toEqual(
+      Array.from({ length: 20 }, (_, index) => index + 1),
+    );
     const small = await create(person, { sizeBytes: 10 * mebibyte + 1 });
     expect(small.body).toMatchObject({ partCount: 2 });
     expect(small.body.urls[1].headers).toEqual({ "content-length": "1" });
@@ -78,7 +101,9 @@ describe("createUpload", () => {
     const first = await create(owner, { sizeBytes: 11 * mebibyte }, headers);
     await scheduler.wait(5);
     // As a crash after the commit leaves it: the key is claimed, its lock is over, and no answer was kept.
-    await bindings.DB.prepare("update idempotency_keys set status = null, body = null, locked_until = 0 where key = ?").bind(headers["idempotency-key"]).run();
+    await bindings.DB.prepare("update idempotency_keys set status = null, body = null, locked_until = 0 where key = ?")
+      .bind(headers["idempotency-key"])
+      .run();
     const again = await create(owner, { sizeBytes: 11 * mebibyte }, headers);
     expect(again).toMatchObject({ status: 201, body: { id: first.body.id, status: "pending" } });
     expect(again.body.urls).toHaveLength(2);
@@ -93,7 +118,9 @@ describe("createUpload", () => {
     await scheduler.wait(5);
     // As a crash between the reservation and the commit leaves it.
     await bindings.DB.batch([
-      bindings.DB.prepare("update idempotency_keys set status = null, body = null, locked_until = 0 where key = ?").bind(headers["idempotency-key"]),
+      bindings.DB.prepare(
+        "update idempotency_keys set status = null, body = null, locked_until = 0 where key = ?",
+      ).bind(headers["idempotency-key"]),
       bindings.DB.prepare("delete from uploads where id = ?").bind(first.body.id),
       bindings.DB.prepare("delete from audit_log where target = ?").bind(first.body.id),
     ]);
@@ -118,17 +145,29 @@ describe("quota", () => {
     const answers = await Promise.all(Array.from({ length: 8 }, () => create(owner, { sizeBytes: 3_000 })));
     expect(answers.filter((answer) => answer.status === 201)).toHaveLength(3);
     const refused = answers.find((answer) => answer.status !== 201);
-    expect(refused).toMatchObject({ status: 413, body: { code: "storage-quota-exceeded", usedBytes: 0, reservedBytes: 9_000, limitBytes: 10_000, neededBytes: 3_000 } });
+    expect(refused).toMatchObject({
+      status: 413,
+      body: {
+        code: "storage-quota-exceeded",
+        usedBytes: 0,
+        reservedBytes: 9_000,
+        limitBytes: 10_000,
+        neededBytes: 3_000,
+      },
+    });
     expect(await held(owner)).toEqual({ used: 0, reserved: 9_000 });
   });
 
   it("counts at most 100 unfinished uploads, also when they begin at once", async () => {
     const owner = await signUp();
     await create(owner, { sizeBytes: 10 });
-    const row = "insert into uploads (id, workspace_id, file_id, file_name, content_type, kind, size_bytes, strategy, part_size_bytes, part_count, r2_key, status, created_at, updated_at, expires_at) select 'upl_' || value || ?1, ?1, 'file_' || value || ?1, 'a.wav', 'audio/wav', 'audio', 1, 'single', 1, 1, 'w/x/' || value, 'pending', 1, 1, 1 from json_each(?2)";
-    await bindings.DB.prepare(row).bind(owner.workspaceId, JSON.stringify(Array.from({ length: 96 }, (_, index) => index))).run();
+    const row =
+      "insert into uploads (id, workspace_id, file_id, file_name, content_type, kind, size_bytes, strategy, part_size_bytes, part_count, r2_key, status, created_at, updated_at, expires_at) select 'upl_' || value || ?1, ?1, 'file_' || value || ?1, 'a.wav', 'audio/wav', 'audio', 1, 'single', 1, 1, 'w/x/' || value, 'pending', 1, 1, 1 from json_each(?2)";
+    await bindings.DB.prepare(row)
+      .bind(owner.workspaceId, JSON.stringify(Array.from({ length: 96 }, (_, index) => index)))
+      .run();
     const answers = await Promise.all(Array.from({ length: 6 }, () => create(owner, { sizeBytes: 10 })));
-    expect(answers.map((answer) => answer.status).sort()).toEqual([201, 201, 201, 409, 409, 409]);
+    expect(answers.map((answer) => answer.status).toSorted((a, b) => a - b)).toEqual([201, 201, 201, 409, 409, 409]);
     expect(answers.find((answer) => answer.status === 409)?.body.code).toBe("upload-limit-reached");
     expect(await held(owner)).toEqual({ used: 0, reserved: 40 });
   });
@@ -141,7 +180,9 @@ describe("parts and resume", () => {
     const [first, second] = await sendBytes(upload, bytes);
     if (!first || !second) throw new Error("two parts were expected");
     const quoted = { ...first, etag: `"${first.etag}"` };
-    const recorded = await person.call("POST", `/v1/uploads/${upload.id}/parts`, { body: { uploaded: [quoted], partNumbers: [2, 2] } });
+    const recorded = await person.call("POST", `/v1/uploads/${upload.id}/parts`, {
+      body: { uploaded: [quoted], partNumbers: [2, 2] },
+    });
     expect(recorded.status).toBe(200);
     expect(recorded.body.parts).toEqual([first]);
     expect(recorded.body.urls.map((part: { partNumber: number }) => part.partNumber)).toEqual([2]);
@@ -150,7 +191,10 @@ describe("parts and resume", () => {
     const tooEarly = await complete(person, upload.id);
     expect(tooEarly).toMatchObject({ status: 409, body: { code: "parts-missing", missing: [2], missingCount: 1 } });
     const completed = await complete(person, upload.id, [second]);
-    expect(completed.body).toMatchObject({ upload: { status: "ready", problem: null }, file: { name: "take.wav", sizeBytes: bytes.length, kind: "audio", origin: "upload" } });
+    expect(completed.body).toMatchObject({
+      upload: { status: "ready", problem: null },
+      file: { name: "take.wav", sizeBytes: bytes.length, kind: "audio", origin: "upload" },
+    });
     expect(completed.body.upload.fileId).toBe(completed.body.file.id);
   });
 
@@ -158,14 +202,20 @@ describe("parts and resume", () => {
     const { body: upload } = await create(person, { sizeBytes: 11 * mebibyte });
     const part = { partNumber: 2, sizeBytes: mebibyte };
     await person.call("POST", `/v1/uploads/${upload.id}/parts`, { body: { uploaded: [{ ...part, etag: "one" }] } });
-    const { body } = await person.call("POST", `/v1/uploads/${upload.id}/parts`, { body: { uploaded: [{ ...part, etag: "two" }] } });
+    const { body } = await person.call("POST", `/v1/uploads/${upload.id}/parts`, {
+      body: { uploaded: [{ ...part, etag: "two" }] },
+    });
     expect(body.parts).toEqual([{ ...part, etag: "two" }]);
   });
 
   it("records as many parts as a file can have in one call", async () => {
     const owner = await signUp();
     const { body: upload } = await create(owner, { sizeBytes: 500 * mebibyte });
-    const uploaded = Array.from({ length: 50 }, (_, index) => ({ partNumber: index + 1, etag: `tag-${index}`, sizeBytes: 10 * mebibyte }));
+    const uploaded = Array.from({ length: 50 }, (_, index) => ({
+      partNumber: index + 1,
+      etag: `tag-${index}`,
+      sizeBytes: 10 * mebibyte,
+    }));
     const { body } = await owner.call("POST", `/v1/uploads/${upload.id}/parts`, { body: { uploaded } });
     expect(body.parts).toHaveLength(50);
   });
@@ -193,7 +243,7 @@ describe("parts and resume", () => {
 describe("lists and borders", () => {
   it("pages newest first and filters by status", async () => {
     const owner = await signUp();
-    const ids = [];
+    const ids: string[] = [];
     for (let index = 0; index < 5; index += 1) ids.unshift((await create(owner, { sizeBytes: 10 + index })).body.id);
     const first = await owner.call("GET", "/v1/uploads?limit=2");
     const second = await owner.call("GET", `/v1/uploads?limit=3&cursor=${first.body.nextCursor}`);
@@ -201,7 +251,9 @@ describe("lists and borders", () => {
     expect(listed.toSorted()).toEqual(ids.toSorted());
     expect(second.body.nextCursor).toBeNull();
     await owner.call("DELETE", `/v1/uploads/${ids[0]}`);
-    expect((await owner.call("GET", "/v1/uploads?status=aborted")).body.items.map((item: { id: string }) => item.id)).toEqual([ids[0]]);
+    expect(
+      (await owner.call("GET", "/v1/uploads?status=aborted")).body.items.map((item: { id: string }) => item.id),
+    ).toEqual([ids[0]]);
   });
 
   it("answers a stranger and an unknown id alike", async () => {
@@ -223,11 +275,14 @@ describe("lists and borders", () => {
     await sendBytes(single.body, wav(2_000));
     const large = await create(owner, { sizeBytes: 11 * mebibyte });
     await sendBytes(large.body, wav(11 * mebibyte));
-    for (const { body } of [single, large, single]) expect((await owner.call("DELETE", `/v1/uploads/${body.id}`)).status).toBe(204);
+    for (const { body } of [single, large, single])
+      expect((await owner.call("DELETE", `/v1/uploads/${body.id}`)).status).toBe(204);
     expect(await storedKeys(owner)).toEqual([]);
     expect(await held(owner)).toEqual({ used: 0, reserved: 0 });
     const { r2Key, r2UploadId } = await storedUpload(large.body.id);
-    await expect(bindings.FILES.resumeMultipartUpload(r2Key, r2UploadId ?? "").uploadPart(1, "x")).rejects.toThrow("10024");
+    await expect(bindings.FILES.resumeMultipartUpload(r2Key, r2UploadId ?? "").uploadPart(1, "x")).rejects.toThrow(
+      "10024",
+    );
     expect((await owner.call("GET", `/v1/uploads/${single.body.id}`)).body.status).toBe("aborted");
   });
 

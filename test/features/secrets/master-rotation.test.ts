@@ -57,8 +57,9 @@ describe("rotating the master key", () => {
         opened += 1;
       }
     })();
-    const ended = await finish(ctx, await plant(2));
-    moving = false;
+    const ended = await finish(ctx, await plant(2)).finally(() => {
+      moving = false;
+    });
     await opener;
     expect(opened).toBeGreaterThanOrEqual(70);
     expect(ended).toMatchObject({ state: "succeeded", attempt: 1 });

@@ -65,8 +65,9 @@ describe("rotating a user key", () => {
         opened += 1;
       }
     });
-    const ended = await finish(quietContext(), jobId);
-    moving = false;
+    const ended = await finish(quietContext(), jobId).finally(() => {
+      moving = false;
+    });
     await Promise.all(openers);
     expect(opened).toBeGreaterThanOrEqual(120);
     expect(ended).toMatchObject({ state: "succeeded", total: 120, done: 120, attempt: 1 });

@@ -1,13 +1,17 @@
 /** The secrets of a fresh clone: made once, in the right form, and never touched again. */
 import { createPrivateKey } from "node:crypto";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { readDevVars } from "../../../src/cli/dev-vars.ts";
 import { setUp } from "../../../src/cli/setup.ts";
 
-const newFile = () => join(mkdtempSync(join(tmpdir(), "setup-")), ".dev.vars");
+function newFile(): string {
+  const folder = mkdtempSync(join(tmpdir(), "overtone-setup-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return join(folder, ".dev.vars");
+}
 
 describe("the local secrets", () => {
   it("are a master key of 32 bytes and a P-256 signing key", async () => {

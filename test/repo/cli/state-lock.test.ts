@@ -1,13 +1,17 @@
 /** One server a state folder. */
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { holdState, refuseSharedState, releaseState, StateInUseError } from "../../../src/cli/state-lock.ts";
 
-const newFolder = () => mkdtempSync(join(tmpdir(), "state-"));
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "overtone-state-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
 
 async function withListener(work: (url: string) => Promise<void>): Promise<void> {
   const listener = createServer((socket) => socket.destroy());

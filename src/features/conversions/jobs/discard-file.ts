@@ -1,5 +1,5 @@
 /** Deletes a file that a conversion brought along or used up, unless another conversion still reads it, and gives its quota back. */
-import { z } from "zod";
+import * as z from "zod";
 import { auditEntry } from "#core/audit";
 import { defineJob, done, type JobCtx, type Statement } from "#core/job";
 import { releaseStorage } from "#features/media/storage";

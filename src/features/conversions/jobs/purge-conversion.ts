@@ -1,5 +1,5 @@
 /** Removes the images of a deleted conversion and gives its quota back. Refuses to touch one that is not deleted or still runs. */
-import { z } from "zod";
+import * as z from "zod";
 import { defineJob, done, retry } from "#core/job";
 import { hasEnded } from "#core/states";
 import { releaseStorage } from "#features/media/storage";

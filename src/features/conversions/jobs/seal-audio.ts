@@ -3,7 +3,7 @@
  * bytes are functions of what the row holds, so it does not matter which run wrote an image. At most two shards are in memory.
  */
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { defineJob, done, type JobCtx, type Outcome, type Statement } from "#core/job";
 import { Problem } from "#core/problem";
 import { releaseStorage, reserveStorage, settleStorage } from "#features/media/storage";

@@ -1,5 +1,5 @@
 /** Removes the bytes of a file 30 days after it was deleted. Safe to repeat; refuses to touch a file that is not deleted. */
-import { z } from "zod";
+import * as z from "zod";
 import { auditEntry } from "#core/audit";
 import { defineJob, done } from "#core/job";
 import { deletedKeptMs } from "../rules.ts";
@@ -13,7 +13,8 @@ export const purgeFileJob = defineJob({
   attempts: 8,
   async run(ctx, { fileId }) {
     const file = await findAnyFile(ctx, ctx.workspaceId, fileId);
-    const isDue = file !== null && file.deletedAt !== null && file.purgedAt === null && file.deletedAt + deletedKeptMs <= ctx.now();
+    const isDue =
+      file !== null && file.deletedAt !== null && file.purgedAt === null && file.deletedAt + deletedKeptMs <= ctx.now();
     if (!isDue) return done({ purged: false });
     await ctx.files.delete(file.r2Key);
     await releaseStorage(ctx, fileId);

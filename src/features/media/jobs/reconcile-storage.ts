@@ -2,7 +2,7 @@
  * Brings what the ledger holds for the files of one workspace in line with the database, which is the truth about what exists: for
  * crashes between the two. Holdings of other features have other ids and are left alone.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { defineJob, done, type Outcome } from "#core/job";
 import { idPrefixes } from "#core/ids";
 import { reconcile } from "#durable/ledger/client";
@@ -27,7 +27,13 @@ export const reconcileStorageJob = defineJob({
       const holdings = await listHoldings(ctx, workspaceId, afterId, pageSize);
       const isLast = holdings.length < pageSize;
       const throughId = isLast ? lastId : (holdings.at(-1)?.id ?? lastId);
-      const outcome = await reconcile(ctx.objects.LEDGER, { workspaceId, meter: "storage", afterId, throughId, holdings });
+      const outcome = await reconcile(ctx.objects.LEDGER, {
+        workspaceId,
+        meter: "storage",
+        afterId,
+        throughId,
+        holdings,
+      });
       counts.added += outcome.added;
       counts.corrected += outcome.corrected;
       counts.dropped += outcome.dropped;

@@ -1,5 +1,5 @@
 /** Gives back the quota of a deleted file. Enqueued with the deletion, so that a crash right after it loses nothing. */
-import { z } from "zod";
+import * as z from "zod";
 import { defineJob, done } from "#core/job";
 import { releaseStorage } from "../storage.ts";
 import { findFile } from "../store.ts";

@@ -2,7 +2,7 @@
  * Looks after the uploads of one workspace that nobody ended: expires old ones, finishes a complete that was interrupted, and removes
  * what ended uploads left in storage. Each change is guarded by the upload's status, so it may run beside a client and beside itself.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { defineJob, done, type JobCtx, retry } from "#core/job";
 import { Problem } from "#core/problem";
 import { cleanUp, endUpload, finishUpload } from "../finish-upload.ts";
@@ -45,7 +45,8 @@ async function trySweep(ctx: JobCtx, upload: UploadRow): Promise<boolean> {
 }
 
 async function sweepUpload(ctx: JobCtx, upload: UploadRow): Promise<void> {
-  if (upload.status === "failed" || upload.status === "aborted" || upload.status === "expired") return cleanUp(ctx, upload);
+  if (upload.status === "failed" || upload.status === "aborted" || upload.status === "expired")
+    return cleanUp(ctx, upload);
   if (upload.status === "completing" && (await finishInterrupted(ctx, upload))) return;
   if (upload.expiresAt <= ctx.now()) {
     await endUpload(ctx, upload, { change: { status: "expired" }, action: "upload.expire" });

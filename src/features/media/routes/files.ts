@@ -2,7 +2,15 @@
 import { endpoint, rawEndpoint } from "#core/endpoint";
 import { answerContent } from "../content.ts";
 import * as service from "../file-service.ts";
-import { contentQuery, deleteFileQuery, fileListQuery, filePage, fileParams, fileShape, renameFileBody } from "../shapes.ts";
+import {
+  contentQuery,
+  deleteFileQuery,
+  fileListQuery,
+  filePage,
+  fileParams,
+  fileShape,
+  renameFileBody,
+} from "../shapes.ts";
 
 export const fileRoutes = [
   endpoint({
@@ -32,7 +40,8 @@ export const fileRoutes = [
     method: "get",
     path: "/v1/files/{id}/content",
     summary: "The bytes of a file, whole or one range",
-    description: "Honours Range, If-Range and If-None-Match; answers 200, 206 or 304. The ETag is the SHA-256 of the bytes.",
+    description:
+      "Honours Range, If-Range and If-None-Match; answers 200, 206 or 304. The ETag is the SHA-256 of the bytes.",
     access: "files:read",
     params: fileParams,
     query: contentQuery,

@@ -21,13 +21,21 @@ export const uploadRoutes = [
     method: "post",
     path: "/v1/uploads",
     summary: "Start an upload",
-    description: "Reserves the quota and answers the first URLs. Up to 10 MiB one PUT takes the whole file; above, each part has its own URL.",
+    description:
+      "Reserves the quota and answers the first URLs. Up to 10 MiB one PUT takes the whole file; above, each part has its own URL.",
     access: "files:write",
     body: createUploadBody,
     returns: uploadShape,
     status: 201,
     idempotent: true,
-    problems: ["file-empty", "file-too-large", "file-type-unsupported", "file-type-mismatch", "upload-limit-reached", "storage-quota-exceeded"],
+    problems: [
+      "file-empty",
+      "file-too-large",
+      "file-type-unsupported",
+      "file-type-mismatch",
+      "upload-limit-reached",
+      "storage-quota-exceeded",
+    ],
     handle: (ctx, { body }) => service.createUpload(ctx, body),
   }),
   endpoint({
@@ -71,7 +79,8 @@ export const uploadRoutes = [
     method: "post",
     path: "/v1/uploads/{id}/complete",
     summary: "Verify what was uploaded and make the file",
-    description: "Size, type and SHA-256 are checked against what was declared; what fails is removed. Repeating it answers the same.",
+    description:
+      "Size, type and SHA-256 are checked against what was declared; what fails is removed. Repeating it answers the same.",
     access: "files:write",
     params: uploadParams,
     body: completeUploadBody,
@@ -91,6 +100,7 @@ export const uploadRoutes = [
       "file-type-mismatch",
       "storage-quota-exceeded",
       "file-not-found",
+      "unavailable",
     ],
     handle: async (ctx, { params, body }) => {
       const { upload, file } = await completeUpload(ctx, params.id, body.parts ?? []);

@@ -2,7 +2,7 @@
  * After a rotation: moves data keys from the retired key to the person's active one. Images are not touched, and at every moment
  * each data key is wrapped by exactly one key that opens it, so older images open before, during and after the run.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { defineJob, done, fail, type JobCtx, type Outcome, retry } from "#core/job";
 import { countDataKeysUnder, findActiveUserKeyOf, findKey, listDataKeysUnder, moveDataKeys } from "../store.ts";
 import type { EncryptionKeyRow } from "../tables.ts";

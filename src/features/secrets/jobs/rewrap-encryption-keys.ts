@@ -2,7 +2,7 @@
  * After a change of MASTER_KEYS: wraps every encryption key of the deployment by the current master key. Older master keys stay
  * configured meanwhile, so each key opens at every moment. Touches neither data keys nor images.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { defineJob, done, type JobCtx, type Outcome, retry } from "#core/job";
 import { countStale, listStale, rewrapKeys } from "../store.ts";
 import type { EncryptionKeyRow } from "../tables.ts";

@@ -1,9 +1,13 @@
-/** The OpenAPI 3.1 document, made from the endpoints when it is first asked for: start-up does not pay for it. */
-import { OpenAPIHono, z } from "@hono/zod-openapi";
+/**
+ * The OpenAPI 3.1 document, made from the endpoints when the project is built. The Worker serves the result as a file: its start-up and
+ * its bundle do not pay for the generator, which brings the whole of zod with all its languages.
+ */
+import { OpenAPIHono, zodToOpenAPIRegistry } from "@hono/zod-openapi";
+import * as z from "zod";
 import { isPermission } from "#core/access";
 import type { AnyEndpoint } from "#core/endpoint";
 import { type ProblemCode, problemKinds } from "#core/problem";
-import { features } from "./features.ts";
+import { features } from "#app/features";
 
 const problemShape = z
   .object({
@@ -18,16 +22,10 @@ const problemShape = z
     message: z.string(),
   })
   .loose()
-  .openapi("Problem");
+  .meta({ id: "Problem" });
 
-let built: object | null = null;
-
-export function openApiDocument(publicUrl: string): object {
-  built ??= buildDocument();
-  return { ...built, servers: [{ url: publicUrl }] };
-}
-
-function buildDocument(): object {
+export function buildDocument(): object {
+  nameComponents();
   const generator = new OpenAPIHono();
   generator.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
     type: "http",
@@ -40,9 +38,16 @@ function buildDocument(): object {
   }
   return generator.getOpenAPI31Document({
     openapi: "3.1.0",
+    servers: [{ url: "/" }],
     info: { title: "Overtone", version: "1", description: "Media and AI backend. Errors are RFC 9457 problem details; every code is in docs/problems.md." },
     tags: features.map(({ name, summary }) => ({ name, description: summary })),
   });
+}
+
+/** The generator keeps the names of components in a registry of its own: copies those that shapes carry as `meta({ id })`. */
+function nameComponents(): void {
+  const named = (z.globalRegistry as unknown as { _idmap: Map<string, z.ZodType> })._idmap;
+  for (const [id, schema] of named) zodToOpenAPIRegistry.add(schema, { _internal: { refId: id } });
 }
 
 type RouteConfig = Parameters<OpenAPIHono["openAPIRegistry"]["registerPath"]>[0];
@@ -64,7 +69,7 @@ function describe(spec: AnyEndpoint, tag: string): RouteConfig {
 
 function requestOf(spec: AnyEndpoint): RouteConfig["request"] {
   const headers = spec.idempotent
-    ? z.object({ "idempotency-key": z.string().max(255).optional().openapi({ description: "The same key and body replay the first answer for 24 hours." }) })
+    ? z.object({ "idempotency-key": z.string().max(255).optional().meta({ description: "The same key and body replay the first answer for 24 hours." }) })
     : undefined;
   const content: Record<string, { schema: z.ZodType }> = {};
   if (spec.body) content["application/json"] = { schema: spec.body };
@@ -81,7 +86,7 @@ function requestOf(spec: AnyEndpoint): RouteConfig["request"] {
 
 function answerOf(spec: AnyEndpoint): RouteConfig["responses"] {
   if (spec.kind === "raw") {
-    const content = Object.fromEntries(Object.keys(spec.produces ?? {}).map((type) => [type, { schema: z.string().openapi({ format: type.startsWith("text/") ? undefined : "binary" }) }]));
+    const content = Object.fromEntries(Object.keys(spec.produces ?? {}).map((type) => [type, { schema: z.string().meta({ format: type.startsWith("text/") ? undefined : "binary" }) }]));
     return { [spec.status ?? 200]: { description: Object.values(spec.produces ?? {}).join(" "), content } };
   }
   if (!spec.returns) return { [spec.status ?? 204]: { description: "Done; no body." } };

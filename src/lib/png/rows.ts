@@ -1,4 +1,4 @@
-/** Undoes PNG's five row filters (third edition, section 9.2), in place. It knows nothing of chunks or colour. */
+/** Rows of pixels: undoes PNG's five filters (third edition, section 9.2) and drops alpha. It knows nothing of chunks. */
 import { PngError } from "#lib/png/error";
 
 /** `row` without its filter byte, the row above it (unfiltered; zeros for the first), and the bytes of one pixel. */
@@ -56,4 +56,21 @@ function paeth(left: number, above: number, corner: number): number {
   const toCorner = Math.abs(left + above - corner - corner);
   if (toLeft <= toAbove && toLeft <= toCorner) return left;
   return toAbove <= toCorner ? above : corner;
+}
+
+/** Copies the RGB bytes of `row` to `to.offset` of `to.target`, which may be the same memory, and says how many they are. */
+export function dropAlpha(row: Uint8Array, channels: 3 | 4, to: { target: Uint8Array; offset: number }): number {
+  const { target, offset } = to;
+  if (channels === 3) {
+    target.set(row, offset);
+    return row.byteLength;
+  }
+  let position = offset;
+  for (let source = 0; source < row.byteLength; source += 4) {
+    target[position] = row[source] as number;
+    target[position + 1] = row[source + 1] as number;
+    target[position + 2] = row[source + 2] as number;
+    position += 3;
+  }
+  return position - offset;
 }

@@ -1,0 +1,8 @@
+/** All bars, one after the other; each prints its line. `npm run bars`, with reduced counts `npm run bars -- --quick`. */
+import { readOptions, runBar } from "./options.ts";
+import { bar as crash } from "./crash/run.ts";
+import { bar as legacy } from "./legacy/run.ts";
+
+const options = readOptions();
+if (options.mutant !== null) throw new RangeError("Name the bar of a mutant: npm run bar:crash -- --mutant=<name>.");
+for (const bar of [legacy, crash]) if (!(await runBar(bar, options))) process.exitCode = 1;
