@@ -1,6 +1,6 @@
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
-import { testSecrets } from "./test/support/secrets.ts";
+import { testSettings } from "./test/support/secrets.ts";
 
 /** Two projects: `workers` runs in workerd with the real bindings of wrangler.toml, `repo` reads files in plain Node. */
 export default defineConfig(async () => ({
@@ -11,7 +11,7 @@ export default defineConfig(async () => ({
           cloudflareTest({
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
-              bindings: { ...testSecrets(), CHECK_RESPONSES: "on", TEST_MIGRATIONS: await readD1Migrations("migrations") },
+              bindings: { ...testSettings(), TEST_MIGRATIONS: await readD1Migrations("migrations") },
             },
           }),
         ],

@@ -2,7 +2,8 @@
  * The OpenAPI 3.1 document, made from the endpoints when the project is built. The Worker serves the result as a file: its start-up and
  * its bundle do not pay for the generator, which brings the whole of zod with all its languages.
  */
-import { OpenAPIHono, zodToOpenAPIRegistry } from "@hono/zod-openapi";
+import { zodToOpenAPIRegistry } from "@asteasolutions/zod-to-openapi";
+import { OpenAPIHono } from "@hono/zod-openapi";
 import * as z from "zod";
 import { isPermission } from "#core/access";
 import type { AnyEndpoint } from "#core/endpoint";

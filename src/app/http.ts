@@ -30,7 +30,13 @@ function buildApp(): App {
     return undefined;
   });
   for (const [path, document] of Object.entries(documents)) app.get(path, (http) => document(readSettings(http.env).publicUrl));
-  for (const path of files) app.get(path, (http) => http.env.ASSETS?.fetch(new URL(path, http.req.url)) ?? http.notFound());
+  for (const path of files) {
+    app.get(path, async (http) => {
+      const file = await http.env.ASSETS?.fetch(new URL(path, http.req.url));
+      // The answer of a binding has fixed headers; a copy takes ours.
+      return file ? new Response(file.body, file) : http.notFound();
+    });
+  }
   for (const feature of features) for (const spec of feature.endpoints) mount(app, spec);
   app.notFound((http) => problemResponse(unrouted(http.req.method, http.req.path), http.get("ctx")?.requestId ?? newRequestId()));
   app.onError((error, http) => answerError(error, http.get("ctx")));

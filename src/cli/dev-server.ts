@@ -99,10 +99,21 @@ function launch(options: Launch): Launched {
 }
 
 function wranglerArgs(url: string, { port, stateDir, vars }: Launch): string[] {
-  const all = { PUBLIC_URL: url, R2_S3_ENDPOINT: `${url}/cdn-cgi/local/r2/s3`, ...vars };
+  const all = { ...localVars(url), ...vars };
   const variables = Object.entries(all).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
   const where = ["--ip", host, "--port", String(port), "--inspector-port", "0", "--persist-to", stateDir];
   return ["dev", "--local", "--show-interactive-dev-session=false", "--log-level", "info", ...where, ...variables];
+}
+
+/** What a deployment sets for itself. The S3 credentials are the two words that wrangler.toml gives to wrangler's own endpoint. */
+function localVars(url: string): Record<string, string> {
+  return {
+    ENVIRONMENT: "development",
+    PUBLIC_URL: url,
+    R2_S3_ENDPOINT: `${url}/cdn-cgi/local/r2/s3`,
+    R2_ACCESS_KEY_ID: "local",
+    R2_SECRET_ACCESS_KEY: "local-development-only",
+  };
 }
 
 async function waitUntilReady({ url, ended, stop: stopIt, logFile }: Launched): Promise<void> {

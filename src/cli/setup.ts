@@ -4,7 +4,6 @@
  */
 import { spawnSync } from "node:child_process";
 import { generateKeyPairSync, randomBytes, randomUUID } from "node:crypto";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { readDevVars, writeDevVars } from "./dev-vars.ts";
 import { projectRoot } from "./local-wrangler.ts";
@@ -36,7 +35,6 @@ function newSigningKeys(): string {
 }
 
 function makeAssets(): void {
-  if (existsSync(join(projectRoot, "dist/assets/reference/scalar.js"))) return;
   const { status } = spawnSync(process.execPath, ["scripts/assets.mjs"], { cwd: projectRoot, stdio: "inherit" });
   if (status !== 0) throw new Error("scripts/assets.mjs failed. Run npm ci first.");
 }

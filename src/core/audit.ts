@@ -1,4 +1,5 @@
 /** The audit trail: a statement that goes into the same batch as the act it records, so that neither exists alone. */
+import { lt } from "drizzle-orm";
 import type { Ctx } from "./context.ts";
 import type { Statement } from "./job.ts";
 import { redact } from "./log.ts";
@@ -28,4 +29,11 @@ export function auditEntry(
 function actorId(ctx: Ctx): string | null {
   if (ctx.actor.kind === "user") return ctx.actor.userId;
   return ctx.actor.kind === "api-key" ? ctx.actor.keyId : null;
+}
+
+/** Entries are kept for a year. */
+export const auditKeptMs = 365 * 24 * 3_600_000;
+
+export function purgeAudit(ctx: Ctx, before: number): Statement {
+  return ctx.db.delete(auditLog).where(lt(auditLog.createdAt, before));
 }

@@ -216,7 +216,9 @@ function widen(plain: Numbers, extra: Uint8Array): Numbers {
 function withEnds(records: readonly ZipRecord[], directoryOffset: number): (ZipRecord & { endOffset: number })[] {
   const starts = records.map((record) => record.headerOffset).toSorted((left, right) => left - right);
   // From the last to the first, so that of two equal starts the one that ends at once wins.
-  const endOf = new Map(starts.map((start, index) => [start, starts[index + 1] ?? directoryOffset] as const).toReversed());
+  const endOf = new Map(
+    starts.map((start, index) => [start, starts[index + 1] ?? directoryOffset] as const).toReversed(),
+  );
   return records.map((record) => {
     const endOffset = endOf.get(record.headerOffset) ?? directoryOffset;
     if (record.headerOffset + 30 + record.pathBytes + record.compressedBytes > endOffset)

@@ -2,7 +2,7 @@
  * A copy of the product in a folder of its own with a server that can be killed and started again on the same state and port. What a
  * bar does, and what a mutant damages, never touches the working tree. Everything it made is gone at the end, however that comes.
  */
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,7 +40,8 @@ export interface Stage {
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const copied = ["src", "scripts", "migrations", "dist/assets", "package.json", "tsconfig.json", "wrangler.toml"];
+/** The local secrets stay where they are: a stage makes its own. */
+const left = new Set([".git", ".wrangler", ".dev.vars", ".tmp", "coverage", "node_modules", "test"]);
 /** Below the range from which systems take ports for outgoing connections: nobody else may take ours between a kill and a start. */
 const ports = { first: 20_000, last: 29_999 };
 
@@ -72,8 +73,7 @@ export async function openStage(patches: readonly Patch[] = []): Promise<Stage> 
 }
 
 function fill(folder: string, patches: readonly Patch[]): void {
-  for (const path of copied)
-    if (existsSync(join(root, path))) cpSync(join(root, path), join(folder, path), { recursive: true });
+  for (const name of readdirSync(root)) if (!left.has(name)) cpSync(join(root, name), join(folder, name), { recursive: true });
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
   for (const { file, find, replace, times = 1 } of patches) {
     const path = join(folder, file);

@@ -30,15 +30,20 @@ describe("base62", () => {
 
   it("sorts as the bytes do", () => {
     fc.assert(
-      fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), fc.uint8Array({ minLength: 16, maxLength: 16 }), (left, right) => {
-        expect(encodeBase62(left) < encodeBase62(right)).toBe(left.toHex() < right.toHex());
-      }),
+      fc.property(
+        fc.uint8Array({ minLength: 16, maxLength: 16 }),
+        fc.uint8Array({ minLength: 16, maxLength: 16 }),
+        (left, right) => {
+          expect(encodeBase62(left) < encodeBase62(right)).toBe(left.toHex() < right.toHex());
+        },
+      ),
     );
   });
 
   it("refuses a second spelling: other lengths, foreign characters, values that do not fit", () => {
     expect(decodeBase62("47", 1)).toEqual(new Uint8Array([255]));
-    for (const text of ["", "7", "047", "48", "zz", "4-", "4 ", "4７", "-1", "0_"]) expect(decodeBase62(text, 1)).toBeNull();
+    for (const text of ["", "7", "047", "48", "zz", "4-", "4 ", "4７", "-1", "0_"])
+      expect(decodeBase62(text, 1)).toBeNull();
     expect(decodeBase62("0".repeat(10_000), 7_000)).toBeNull();
   });
 
@@ -46,7 +51,7 @@ describe("base62", () => {
     fc.assert(
       fc.property(fc.string({ minLength: 22, maxLength: 22, unit: "grapheme-ascii" }), (text) => {
         const value = decodeBase62(text, 16);
-        if (value !== null) expect(encodeBase62(value)).toBe(text);
+        expect(value === null ? text : encodeBase62(value)).toBe(text);
       }),
     );
   });

@@ -64,3 +64,9 @@ export function noise(sizeBytes: number, seed = 1): Uint8Array<ArrayBuffer> {
   }
   return bytes;
 }
+
+/** The value, or a failure of the test that relied on it. */
+export function present<Value>(value: Value | null | undefined): Value {
+  if (value === null || value === undefined) throw new Error("a value that the test relies on is missing");
+  return value;
+}

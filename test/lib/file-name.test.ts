@@ -7,7 +7,27 @@ const hostile = fc.oneof(
   fc.string({ unit: "binary", maxLength: 400 }),
   fc.string({ unit: "grapheme", maxLength: 400 }),
   fc
-    .array(fc.constantFrom("..", "/", "\\", "con", ".", " ", "\r\n", "\u202e", "a", '"', ";", "é", "e\u0301", "💡", "\ud800", "%41"), { maxLength: 300 })
+    .array(
+      fc.constantFrom(
+        "..",
+        "/",
+        "\\",
+        "con",
+        ".",
+        " ",
+        "\r\n",
+        "\u202e",
+        "a",
+        '"',
+        ";",
+        "é",
+        "e\u0301",
+        "💡",
+        "\ud800",
+        "%41",
+      ),
+      { maxLength: 300 },
+    )
     .map((parts) => parts.join("")),
 );
 
@@ -106,7 +126,9 @@ describe("fileSlug", () => {
 
 describe("contentDisposition", () => {
   it("matches RFC 6266 and RFC 8187 by example", () => {
-    expect(contentDisposition("attachment", "€ rates.txt")).toBe(`attachment; filename="_ rates.txt"; filename*=UTF-8''%E2%82%AC%20rates.txt`);
+    expect(contentDisposition("attachment", "€ rates.txt")).toBe(
+      `attachment; filename="_ rates.txt"; filename*=UTF-8''%E2%82%AC%20rates.txt`,
+    );
     expect(contentDisposition("inline", "a.wav")).toBe(`inline; filename="a.wav"; filename*=UTF-8''a.wav`);
     expect(contentDisposition("attachment", "it's 100% (new)!.wav")).toBe(
       `attachment; filename="it's 100_ (new)!.wav"; filename*=UTF-8''it%27s%20100%25%20%28new%29!.wav`,
@@ -117,10 +139,13 @@ describe("contentDisposition", () => {
     fc.assert(
       fc.property(hostile, (raw) => {
         const header = contentDisposition("attachment", raw);
-        const [, fallback, exact] = /^attachment; filename="([^"\\\x00-\x1f\x7f-\uffff]+)"; filename\*=UTF-8''([A-Za-z0-9!#$&+.^_`|~%-]+)$/.exec(header) ?? [];
+        const [, fallback, exact] =
+          /^attachment; filename="([ !#-[\]-~]+)"; filename\*=UTF-8''([A-Za-z0-9!#$&+.^_`|~%-]+)$/.exec(header) ?? [];
         expect(fallback).toBeDefined();
         expect(decodeURIComponent(exact ?? "")).toBe(cleanFileName(raw));
-        expect(new Response(null, { headers: { "content-disposition": header } }).headers.get("content-disposition")).toBe(header);
+        expect(
+          new Response(null, { headers: { "content-disposition": header } }).headers.get("content-disposition"),
+        ).toBe(header);
       }),
       { numRuns: 500 },
     );

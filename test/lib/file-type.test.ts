@@ -17,7 +17,18 @@ const hex = (value: string) => Uint8Array.fromHex(value.replaceAll(" ", ""));
 const after = (value: Uint8Array, sizeBytes = 4_096) => joined([value, new Uint8Array(sizeBytes)]);
 const box = (size: string, brands: string) => after(joined([hex(size), text(`ftyp${brands}`)]));
 const id3 = (bodyBytes: number) =>
-  joined([text("ID3"), new Uint8Array([4, 0, 0, (bodyBytes >> 21) & 127, (bodyBytes >> 14) & 127, (bodyBytes >> 7) & 127, bodyBytes & 127])]);
+  joined([
+    text("ID3"),
+    new Uint8Array([
+      4,
+      0,
+      0,
+      (bodyBytes >> 21) & 127,
+      (bodyBytes >> 14) & 127,
+      (bodyBytes >> 7) & 127,
+      bodyBytes & 127,
+    ]),
+  ]);
 
 /** One good head of every row, from real files where they are at hand, else built by the format's own description. */
 const heads = {
@@ -41,7 +52,8 @@ const heads = {
 } as const;
 
 const declared = (id: string) => fileTypes.find((type) => type.id === id)?.mime;
-const check = (fileName: string, declaredType: string | null | undefined, head: Uint8Array) => checkFileType({ fileName, declaredType, head });
+const check = (fileName: string, declaredType: string | null | undefined, head: Uint8Array) =>
+  checkFileType({ fileName, declaredType, head });
 const reasonOf = (...claim: Parameters<typeof check>) => {
   const outcome = check(...claim);
   return outcome.ok ? outcome.type.id : outcome.reason;
@@ -84,7 +96,7 @@ describe("real files", () => {
 describe("the table", () => {
   it("accepts every row under every one of its names and extensions", () => {
     for (const type of fileTypes) {
-      const sample = { "webm-audio": heads.webm, "text": heads.txt }[type.id] ?? heads[type.id as keyof typeof heads];
+      const sample = { "webm-audio": heads.webm, text: heads.txt }[type.id] ?? heads[type.id as keyof typeof heads];
       for (const extension of type.extensions) {
         for (const mime of [type.mime, ...type.aliases]) {
           expect([extension, mime, reasonOf(`a.${extension}`, mime, sample)]).toEqual([extension, mime, type.id]);
@@ -94,9 +106,16 @@ describe("the table", () => {
   });
 
   it("takes no head for another format", () => {
-    const rows: Record<string, string[]> = { txt: ["text"], m4a: ["m4a", "mp4"], mp4: ["m4a", "mp4"], webm: ["webm-audio", "webm"] };
+    const rows: Record<string, string[]> = {
+      txt: ["text"],
+      m4a: ["m4a", "mp4"],
+      mp4: ["m4a", "mp4"],
+      webm: ["webm-audio", "webm"],
+    };
     for (const [name, head] of Object.entries(heads)) {
-      const accepted = fileTypes.filter((type) => check(`a.${type.extensions[0]}`, type.mime, head).ok).map((type) => type.id);
+      const accepted = fileTypes
+        .filter((type) => check(`a.${type.extensions[0]}`, type.mime, head).ok)
+        .map((type) => type.id);
       expect([name, accepted]).toEqual([name, rows[name] ?? [name]]);
     }
   });
@@ -128,8 +147,12 @@ describe("refusals", () => {
   });
 
   it("say what the content is instead", () => {
-    expect(check("a.mp3", "audio/mpeg", heads.png)).toMatchObject({ detail: "The content is image/png, not what .mp3 promises." });
-    expect(check("a.mp3", "audio/mpeg", hex("00ff00"))).toMatchObject({ detail: "The content is not what .mp3 promises." });
+    expect(check("a.mp3", "audio/mpeg", heads.png)).toMatchObject({
+      detail: "The content is image/png, not what .mp3 promises.",
+    });
+    expect(check("a.mp3", "audio/mpeg", hex("00ff00"))).toMatchObject({
+      detail: "The content is not what .mp3 promises.",
+    });
   });
 
   it.each([
@@ -143,11 +166,26 @@ describe("refusals", () => {
     ["Matroska as WebM", "a.webm", "video/webm", after(hex("1a45dfa3 93 42868101 42f78101 4282 88 6d6174726f736b61"))],
     ["a WebM name beyond the header", "a.webm", "video/webm", after(hex("1a45dfa3 84 42868101 4282 84 7765626d"))],
     ["an EBML header without end", "a.webm", "video/webm", hex("1a45dfa3 01ffffffffffffff 4282")],
-    ["Ogg video", "a.ogg", "audio/ogg", after(joined([text("OggS"), new Uint8Array(22), hex("01 2a"), text("\u0080theora")]))],
+    [
+      "Ogg video",
+      "a.ogg",
+      "audio/ogg",
+      after(joined([text("OggS"), new Uint8Array(22), hex("01 2a"), text("\u0080theora")])),
+    ],
     ["AVI as WAV", "a.wav", "audio/wav", after(text("RIFF\u0010\u0000\u0000\u0000AVI LIST"))],
     ["MPEG layer II as MP3", "a.mp3", "audio/mpeg", after(hex("fffd a404"))],
-    ["one MP3 frame and then noise", "a.mp3", "audio/mpeg", joined([hex("fffb9064"), new Uint8Array(413), new Uint8Array(4_000).fill(7)])],
-    ["one ADTS frame and then noise", "a.aac", "audio/aac", joined([heads.aac.slice(0, 20), new Uint8Array(4_000).fill(7)])],
+    [
+      "one MP3 frame and then noise",
+      "a.mp3",
+      "audio/mpeg",
+      joined([hex("fffb9064"), new Uint8Array(413), new Uint8Array(4_000).fill(7)]),
+    ],
+    [
+      "one ADTS frame and then noise",
+      "a.aac",
+      "audio/aac",
+      joined([heads.aac.slice(0, 20), new Uint8Array(4_000).fill(7)]),
+    ],
     ["an ID3 tag without sound", "a.mp3", "audio/mpeg", joined([id3(20), new Uint8Array(3_000)])],
     ["an ID3 tag longer than its file", "a.mp3", "audio/mpeg", joined([id3(90_000), new Uint8Array(3_000)])],
     ["BigTIFF", "a.tiff", "image/tiff", after(hex("49492b00"))],
@@ -163,16 +201,40 @@ describe("refusals", () => {
 describe("variants that are accepted", () => {
   it.each([
     ["RF64", "a.wav", "audio/wav", after(text("RF64\u00ff\u00ff\u00ff\u00ffWAVEds64")), "wav"],
-    ["MP3 without a tag", "a.mp3", "audio/mpeg", joined([hex("fffb9064"), new Uint8Array(413), hex("fffb9064"), new Uint8Array(413)]), "mp3"],
+    [
+      "MP3 without a tag",
+      "a.mp3",
+      "audio/mpeg",
+      joined([hex("fffb9064"), new Uint8Array(413), hex("fffb9064"), new Uint8Array(413)]),
+      "mp3",
+    ],
     ["MPEG 2 MP3", "a.mp3", "audio/mp3", joined([hex("fff364c4"), new Uint8Array(140), hex("fff364c4")]), "mp3"],
     ["MP3 behind a large cover", "a.mp3", "audio/mpeg", joined([id3(900_000), noise(headBytesNeeded - 10)]), "mp3"],
-    ["MP3 behind padding", "a.mp3", "audio/mpeg", joined([id3(10), new Uint8Array(110), hex("fffb9064"), new Uint8Array(413), hex("fffb9064")]), "mp3"],
+    [
+      "MP3 behind padding",
+      "a.mp3",
+      "audio/mpeg",
+      joined([id3(10), new Uint8Array(110), hex("fffb9064"), new Uint8Array(413), hex("fffb9064")]),
+      "mp3",
+    ],
     ["AAC behind an ID3 tag", "a.aac", "audio/aac", joined([id3(10), new Uint8Array(10), heads.aac]), "aac"],
-    ["QuickTime from before its brand", "a.mov", "video/quicktime", after(joined([hex("00000008"), text("wide")])), "mov"],
+    [
+      "QuickTime from before its brand",
+      "a.mov",
+      "video/quicktime",
+      after(joined([hex("00000008"), text("wide")])),
+      "mov",
+    ],
     ["a phone's MP4", "a.mp4", "video/mp4", box("00000018", "mp42\u0000\u0000\u0000\u0000isommp42"), "mp4"],
     ["big-endian TIFF", "a.tif", "image/tiff", after(hex("4d4d002a")), "tiff"],
     ["an empty ZIP", "a.zip", "application/zip", joined([hex("504b0506"), new Uint8Array(18)]), "zip"],
-    ["text cut within a character by the head's end", "a.txt", "text/plain", joined([new Uint8Array(headBytesNeeded - 2).fill(97), hex("e4b8")]), "text"],
+    [
+      "text cut within a character by the head's end",
+      "a.txt",
+      "text/plain",
+      joined([new Uint8Array(headBytesNeeded - 2).fill(97), hex("e4b8")]),
+      "text",
+    ],
     ["text with a byte order mark", "a.md", "text/markdown", hex("efbbbf 61"), "text"],
   ])("%s", (_, fileName, declaredType, head, id) => {
     expect(reasonOf(fileName, declaredType, head)).toBe(id);
@@ -182,7 +244,9 @@ describe("variants that are accepted", () => {
 describe("any bytes", () => {
   it("give an answer and never an exception", () => {
     const starts = Object.values(heads).map((head) => head.slice(0, 32));
-    const head = fc.tuple(fc.constantFrom(...starts), fc.nat(32), fc.uint8Array({ maxLength: 80 })).map(([start, keep, rest]) => joined([start.slice(0, keep), rest]));
+    const head = fc
+      .tuple(fc.constantFrom(...starts), fc.nat(32), fc.uint8Array({ maxLength: 80 }))
+      .map(([start, keep, rest]) => joined([start.slice(0, keep), rest]));
     fc.assert(
       fc.property(head, fc.constantFrom(...fileTypes), (bytes, type) => {
         const outcome = check(`a.${type.extensions[0]}`, type.mime, bytes);

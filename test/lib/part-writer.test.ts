@@ -28,17 +28,22 @@ function memory() {
 describe("writeParts", () => {
   it("cuts any stream into equal parts and measures it", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.nat(300), fc.array(fc.nat(300), { maxLength: 12 }), fc.integer({ min: 1, max: 64 }), async (sizeBytes, cuts, partSizeBytes) => {
-        const bytes = noise(sizeBytes);
-        const { stored, seen, put } = memory();
-        const written = await writeParts(streamOf(cutBytes(bytes, cuts)), { partSizeBytes, maxBytes: 300, put });
-        expect(joined(stored)).toEqual(bytes);
-        expect(stored.slice(0, -1).every((part) => part.length === partSizeBytes)).toBe(true);
-        expect(written.parts).toEqual(stored.map((_, index) => index + 1));
-        expect(written).toMatchObject({ sizeBytes, sha256: sha256(bytes), head: bytes });
-        expect(seen.most).toBeLessThanOrEqual(1);
-        expect(seen.buffers.size).toBeLessThanOrEqual(2);
-      }),
+      fc.asyncProperty(
+        fc.nat(300),
+        fc.array(fc.nat(300), { maxLength: 12 }),
+        fc.integer({ min: 1, max: 64 }),
+        async (sizeBytes, cuts, partSizeBytes) => {
+          const bytes = noise(sizeBytes);
+          const { stored, seen, put } = memory();
+          const written = await writeParts(streamOf(cutBytes(bytes, cuts)), { partSizeBytes, maxBytes: 300, put });
+          expect(joined(stored)).toEqual(bytes);
+          expect(stored.slice(0, -1).every((part) => part.length === partSizeBytes)).toBe(true);
+          expect(written.parts).toEqual(stored.map((_, index) => index + 1));
+          expect(written).toMatchObject({ sizeBytes, sha256: sha256(bytes), head: bytes });
+          expect(seen.most).toBeLessThanOrEqual(1);
+          expect(seen.buffers.size).toBeLessThanOrEqual(2);
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -82,7 +87,9 @@ describe("writeParts", () => {
   it("stops at the limit, cancels the source and stores nothing beyond", async () => {
     const { stored, put } = memory();
     const source = countedStream(Array.from({ length: 100 }, () => noise(10)));
-    const error = await writeParts(source.stream, { partSizeBytes: 20, maxBytes: 55, put }).catch((caught: unknown) => caught);
+    const error = await writeParts(source.stream, { partSizeBytes: 20, maxBytes: 55, put }).catch(
+      (caught: unknown) => caught,
+    );
     expect(error).toBeInstanceOf(PartWriterError);
     expect(error).toMatchObject({ reason: "file-too-large" });
     expect(joined(stored).length).toBe(40);
@@ -106,7 +113,9 @@ describe("writeParts", () => {
       return partNumber;
     };
     const source = countedStream(Array.from({ length: 100 }, () => noise(10)));
-    await expect(writeParts(source.stream, { partSizeBytes: 20, maxBytes: 2_000, put })).rejects.toThrow("storage is away");
+    await expect(writeParts(source.stream, { partSizeBytes: 20, maxBytes: 2_000, put })).rejects.toThrow(
+      "storage is away",
+    );
     expect(isSettled).toBe(true);
     expect(source.pulled()).toBeLessThan(10);
     expect(source.isCancelled()).toBe(true);
@@ -123,7 +132,9 @@ describe("writeParts", () => {
       yield noise(30);
       throw new Error("the client went away");
     }
-    await expect(writeParts(source(), { partSizeBytes: 20, maxBytes: 2_000, put })).rejects.toThrow("the client went away");
+    await expect(writeParts(source(), { partSizeBytes: 20, maxBytes: 2_000, put })).rejects.toThrow(
+      "the client went away",
+    );
     expect(settled).toBe(1);
   });
 });
@@ -149,8 +160,12 @@ describe("createPartWriter", () => {
   it("makes an object that R2 accepts", async () => {
     const bytes = noise(defaultPartSizeBytes * 2 + 12_345);
     const upload = await bucket.createMultipartUpload("lib/part-writer");
-    const writer = createPartWriter({ maxBytes: 524_288_000, put: (partNumber, part) => upload.uploadPart(partNumber, part) });
-    for (let offset = 0; offset < bytes.length; offset += 3_000_001) await writer.write(bytes.subarray(offset, offset + 3_000_001));
+    const writer = createPartWriter({
+      maxBytes: 524_288_000,
+      put: (partNumber, part) => upload.uploadPart(partNumber, part),
+    });
+    for (let offset = 0; offset < bytes.length; offset += 3_000_001)
+      await writer.write(bytes.subarray(offset, offset + 3_000_001));
     const { parts, sizeBytes, sha256: digest } = await writer.finish();
     const stored = await upload.complete(parts);
     expect([parts.length, sizeBytes, stored.size]).toEqual([3, bytes.length, bytes.length]);

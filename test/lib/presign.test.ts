@@ -38,14 +38,19 @@ describe("presignGet", () => {
 
 describe("presignPart", () => {
   it("matches the vector with a signed length", async () => {
-    const { url, headers } = await presignPart({ ...account, uploadId: "UPLOAD1", partNumber: 1, contentLength: 5_242_880 });
+    const { url, headers } = await presignPart({
+      ...account,
+      uploadId: "UPLOAD1",
+      partNumber: 1,
+      contentLength: 5_242_880,
+    });
     expect(signatureOf(url)).toBe("8fc687b32164b1d156269a3f9da419e56d6e213c79bfc51d366b437f4e25d51e");
     expect(headers).toEqual({ "content-length": "5242880" });
     const { origin, pathname, searchParams } = new URL(url);
     expect(origin + pathname).toBe("https://acct.r2.cloudflarestorage.com/media/w/1/u/2/a.wav");
     expect(Object.fromEntries(searchParams)).toEqual({
-      "partNumber": "1",
-      "uploadId": "UPLOAD1",
+      partNumber: "1",
+      uploadId: "UPLOAD1",
       "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
       "X-Amz-Credential": "AKIDEXAMPLE/20261120/auto/s3/aws4_request",
       "X-Amz-Date": "20261120T000000Z",
@@ -68,7 +73,9 @@ describe("presignPart", () => {
       { ...base, nowMs: base.nowMs + 1_000 },
       { ...base, secretAccessKey: "OTHER" },
     ];
-    const signatures = await Promise.all(variants.map(async (variant) => signatureOf((await presignPart(variant)).url)));
+    const signatures = await Promise.all(
+      variants.map(async (variant) => signatureOf((await presignPart(variant)).url)),
+    );
     expect(new Set(signatures).size).toBe(variants.length);
   });
 
@@ -122,12 +129,30 @@ describe("presignPut", () => {
 
   it("agrees with a signature worked out by the rules of SigV4", async () => {
     const { url } = await presignPut({ ...account, contentLength: 123, contentType: "audio/wav" });
-    const query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20261120%2Fauto%2Fs3%2Faws4_request&X-Amz-Date=20261120T000000Z&X-Amz-Expires=900&X-Amz-SignedHeaders=content-length%3Bcontent-type%3Bhost%3Bif-none-match";
-    const canonical = ["PUT", "/media/w/1/u/2/a.wav", query, "content-length:123", "content-type:audio/wav", "host:acct.r2.cloudflarestorage.com", "if-none-match:*", "", "content-length;content-type;host;if-none-match", "UNSIGNED-PAYLOAD"].join("\n");
-    const bytes = (text: string) => new TextEncoder().encode(text);
+    const query =
+      "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20261120%2Fauto%2Fs3%2Faws4_request&X-Amz-Date=20261120T000000Z&X-Amz-Expires=900&X-Amz-SignedHeaders=content-length%3Bcontent-type%3Bhost%3Bif-none-match";
+    const canonical = [
+      "PUT",
+      "/media/w/1/u/2/a.wav",
+      query,
+      "content-length:123",
+      "content-type:audio/wav",
+      "host:acct.r2.cloudflarestorage.com",
+      "if-none-match:*",
+      "",
+      "content-length;content-type;host;if-none-match",
+      "UNSIGNED-PAYLOAD",
+    ].join("\n");
+    const bytes = (text: string) => new Uint8Array(new TextEncoder().encode(text));
     const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes(canonical))).toHex();
-    let key: Uint8Array<ArrayBuffer> = bytes("AWS4SECRETEXAMPLE");
-    const chain = ["20261120", "auto", "s3", "aws4_request", `AWS4-HMAC-SHA256\n20261120T000000Z\n20261120/auto/s3/aws4_request\n${hash}`];
+    let key = bytes("AWS4SECRETEXAMPLE");
+    const chain = [
+      "20261120",
+      "auto",
+      "s3",
+      "aws4_request",
+      `AWS4-HMAC-SHA256\n20261120T000000Z\n20261120/auto/s3/aws4_request\n${hash}`,
+    ];
     for (const step of chain) {
       const imported = await crypto.subtle.importKey("raw", key, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
       key = new Uint8Array(await crypto.subtle.sign("HMAC", imported, bytes(step)));

@@ -21,7 +21,7 @@ export interface BuiltArchive {
   prefix?: Uint8Array;
   /** Writes sizes and offsets as ZIP64. */
   isWide?: boolean;
-  end?: { recordCount?: number; disk?: number; offset?: number };
+  end?: { count?: number; disk?: number; offset?: number };
 }
 
 type Field = [width: 2 | 4 | 8, value: number];
@@ -82,7 +82,17 @@ function centralPart(entry: BuiltEntry, place: { headerOffset: number; isWide: b
   const sizeBytes = claims.sizeBytes ?? entry.bytes.length;
   const compressedBytes = claims.compressedBytes ?? packed(entry).length;
   const headerOffset = claims.headerOffset ?? place.headerOffset;
-  const extra = place.isWide ? record([[2, 0x9999], [2, 0], [2, 1], [2, 24], [8, sizeBytes], [8, compressedBytes], [8, headerOffset]]) : new Uint8Array(0);
+  const extra = place.isWide
+    ? record([
+        [2, 0x9999],
+        [2, 0],
+        [2, 1],
+        [2, 24],
+        [8, sizeBytes],
+        [8, compressedBytes],
+        [8, headerOffset],
+      ])
+    : new Uint8Array(0);
   const narrow = (value: number) => (place.isWide ? 0xffffffff : value);
   const head: Field[] = [
     [4, 0x02014b50],
@@ -97,26 +107,51 @@ function centralPart(entry: BuiltEntry, place: { headerOffset: number; isWide: b
     [2, path.length],
     [2, extra.length],
   ];
-  const tail: Field[] = [[2, 0], [2, 0], [2, 0], [2, 0], [2, entry.mode ?? 0x81a4], [4, narrow(headerOffset)]];
+  const tail: Field[] = [
+    [2, 0],
+    [2, 0],
+    [2, 0],
+    [2, 0],
+    [2, entry.mode ?? 0x81a4],
+    [4, narrow(headerOffset)],
+  ];
   return joined([record([...head, ...tail]), path, extra]);
 }
 
 function endPart(directory: { offset: number; sizeBytes: number; count: number }, archive: BuiltArchive): Uint8Array {
   const { comment = new Uint8Array(0), end = {}, isWide = false } = archive;
-  const count = end.recordCount ?? directory.count;
-  const offset = end.offset ?? directory.offset;
-  const plain = record([
+  const claimed = { count: directory.count, offset: directory.offset, disk: 0, ...end };
+  const plain = isWide
+    ? { count: 0xffff, sizeBytes: 0xffffffff, offset: 0xffffffff }
+    : { ...claimed, sizeBytes: directory.sizeBytes };
+  const head: Field[] = [
     [4, 0x06054b50],
-    [2, end.disk ?? 0],
-    [2, end.disk ?? 0],
-    [2, isWide ? 0xffff : count],
-    [2, isWide ? 0xffff : count],
-    [4, isWide ? 0xffffffff : directory.sizeBytes],
-    [4, isWide ? 0xffffffff : offset],
-    [2, comment.length],
-  ]);
-  if (!isWide) return joined([plain, comment]);
-  const wide = record([[4, 0x06064b50], [8, 44], [2, 45], [2, 45], [4, 0], [4, 0], [8, count], [8, count], [8, directory.sizeBytes], [8, offset]]);
-  const locator = record([[4, 0x07064b50], [4, 0], [8, directory.offset + directory.sizeBytes], [4, 1]]);
-  return joined([wide, locator, plain, comment]);
+    [2, claimed.disk],
+    [2, claimed.disk],
+    [2, plain.count],
+    [2, plain.count],
+  ];
+  const narrow = record([...head, [4, plain.sizeBytes], [4, plain.offset], [2, comment.length]]);
+  if (!isWide) return joined([narrow, comment]);
+  const wideHead: Field[] = [
+    [4, 0x06064b50],
+    [8, 44],
+    [2, 45],
+    [2, 45],
+    [4, 0],
+    [4, 0],
+  ];
+  const counts: Field[] = [
+    [8, claimed.count],
+    [8, claimed.count],
+    [8, directory.sizeBytes],
+    [8, claimed.offset],
+  ];
+  const locator: Field[] = [
+    [4, 0x07064b50],
+    [4, 0],
+    [8, directory.offset + directory.sizeBytes],
+    [4, 1],
+  ];
+  return joined([record([...wideHead, ...counts]), record(locator), narrow, comment]);
 }

@@ -8,7 +8,7 @@ import encrypted from "../fixtures/zips/encrypted.zip.bin";
 import piped from "../fixtures/zips/piped.zip.bin";
 import streamed64 from "../fixtures/zips/streamed64.zip.bin";
 import tool from "../fixtures/zips/tool.zip.bin";
-import { collect, countedStream, cutBytes, joined, noise, streamOf } from "./byte-streams.ts";
+import { collect, countedStream, cutBytes, joined, noise, present, streamOf } from "./byte-streams.ts";
 import { buildZip } from "./zip-builder.ts";
 
 const text = (value: string) => new TextEncoder().encode(value);
@@ -47,15 +47,22 @@ function outEntry(name: string, bytes: Uint8Array, cuts: number[] = []): ZipOutE
 
 describe("zipStream", () => {
   it("makes archives of the announced length that come back byte for byte, whatever the names", async () => {
-    const name = fc.oneof(fc.string({ unit: "binary", maxLength: 60 }), fc.constantFrom("../../etc/passwd", "con", "a.wav", "A.WAV", "‮gpj.exe", "", "/"));
-    const files = fc.array(fc.tuple(name, fc.uint8Array({ maxLength: 300 }), fc.array(fc.nat(300), { maxLength: 4 })), { maxLength: 8 });
+    const name = fc.oneof(
+      fc.string({ unit: "binary", maxLength: 60 }),
+      fc.constantFrom("../../etc/passwd", "con", "a.wav", "A.WAV", "‮gpj.exe", "", "/"),
+    );
+    const files = fc.array(fc.tuple(name, fc.uint8Array({ maxLength: 300 }), fc.array(fc.nat(300), { maxLength: 4 })), {
+      maxLength: 8,
+    });
     await fc.assert(
       fc.asyncProperty(files, async (wanted) => {
         const names = zipNames(wanted.map(([raw]) => raw));
         const entries = wanted.map(([, bytes, cuts], index) => outEntry(names[index] ?? "", bytes, cuts));
         const archive = await collect(zipStream(entries));
         expect(archive.length).toBe(zipLength(entries));
-        const visible = entries.map((entry, index) => [entry.name, wanted[index]?.[1]]).filter(([visibleName]) => !/^\.[^.]/.test(String(visibleName)));
+        const visible = entries
+          .map((entry, index) => [entry.name, wanted[index]?.[1]])
+          .filter(([visibleName]) => !/^\.[^.]/.test(String(visibleName)));
         expect(await unpack(archive)).toEqual(visible);
       }),
       { numRuns: 60 },
@@ -119,11 +126,25 @@ describe("zipStream", () => {
 
 describe("zipNames", () => {
   it("cleans names and makes each unique, without case", () => {
-    expect(zipNames(["a.wav", "x/A.WAV", "a.wav", "b", "b", "../..", ""])).toEqual(["a.wav", "A (2).WAV", "a (3).wav", "b", "b (2)", "file", "file (2)"]);
+    expect(zipNames(["a.wav", "x/A.WAV", "a.wav", "b", "b", "../..", ""])).toEqual([
+      "a.wav",
+      "A (2).WAV",
+      "a (3).wav",
+      "b",
+      "b (2)",
+      "file",
+      "file (2)",
+    ]);
   });
 
   it("keeps names unique and safe for any input", () => {
-    const names = fc.array(fc.oneof(fc.string({ unit: "binary", maxLength: 300 }), fc.constantFrom("a", "a (2)", "A", `${"x".repeat(300)}.wav`)), { maxLength: 12 });
+    const names = fc.array(
+      fc.oneof(
+        fc.string({ unit: "binary", maxLength: 300 }),
+        fc.constantFrom("a", "a (2)", "A", `${"x".repeat(300)}.wav`),
+      ),
+      { maxLength: 12 },
+    );
     fc.assert(
       fc.property(names, (raw) => {
         const clean = zipNames(raw);
@@ -157,8 +178,16 @@ describe("archives of other tools", () => {
 
 describe("listZip and readZipEntry", () => {
   it("read archives of any shape that the format allows", async () => {
-    const path = fc.oneof(fc.stringMatching(/^[a-z]{1,8}(\/[a-z]{1,8}){0,2}\.png$/), fc.constantFrom("../../x.png", "C:\\a\\b.png", "a\u0000b.png"));
-    const entry = fc.record({ path, bytes: fc.uint8Array({ maxLength: 500 }), method: fc.constantFrom(0, 8), localExtra: fc.uint8Array({ maxLength: 700 }) });
+    const path = fc.oneof(
+      fc.stringMatching(/^[a-z]{1,8}(\/[a-z]{1,8}){0,2}\.png$/),
+      fc.constantFrom("../../x.png", "C:\\a\\b.png", "a\u0000b.png"),
+    );
+    const entry = fc.record({
+      path,
+      bytes: fc.uint8Array({ maxLength: 500 }),
+      method: fc.constantFrom(0, 8),
+      localExtra: fc.uint8Array({ maxLength: 700 }),
+    });
     const archive = fc.record({ comment: fc.uint8Array({ maxLength: 100 }), isWide: fc.boolean() });
     await fc.assert(
       fc.asyncProperty(fc.array(entry, { maxLength: 6 }), archive, async (entries, shape) => {
@@ -170,26 +199,38 @@ describe("listZip and readZipEntry", () => {
   });
 
   it("read only the directory and the entry that is wanted", async () => {
-    const archive = buildZip([1, 2, 3].map((seed) => ({ path: `${seed}.png`, bytes: noise(200_000, seed), method: 0 })));
+    const archive = buildZip(
+      [1, 2, 3].map((seed) => ({ path: `${seed}.png`, bytes: noise(200_000, seed), method: 0 })),
+    );
     const source = sourceOf(archive);
     const [, second] = await listZip(source, limits);
     expect(source.reads).toEqual([[archive.length - zipTailBytes, zipTailBytes]]);
-    if (second) await readZipEntry(source, second, { maxBytes: 200_000 });
+    await readZipEntry(source, present(second), { maxBytes: 200_000 });
     expect(source.reads.length).toBe(2);
     expect(source.reads[1]?.[1]).toBeLessThan(200_600);
   });
 
   it("find a directory that is longer than the tail", async () => {
-    const entries = Array.from({ length: 1_500 }, (_, index) => ({ path: `${index}${"x".repeat(40)}.png`, bytes: text(`${index}`), method: 0 }));
+    const entries = Array.from({ length: 1_500 }, (_, index) => ({
+      path: `${index}${"x".repeat(40)}.png`,
+      bytes: text(`${index}`),
+      method: 0,
+    }));
     const source = sourceOf(buildZip(entries));
     const listed = await listZip(source, limits);
     expect([listed.length, source.reads.length]).toEqual([1_500, 2]);
-    expect(await readZipEntry(source, listed[777] ?? expect.fail(), { maxBytes: 10 })).toEqual(text("777"));
+    expect(await readZipEntry(source, present(listed[777]), { maxBytes: 10 })).toEqual(text("777"));
   });
 
   it("are not led astray by an end record inside the comment", async () => {
     const inner = buildZip([{ path: "inner.png", bytes: text("inner") }]);
-    expect((await unpack(buildZip([{ path: "outer.png", bytes: text("outer") }], { comment: joined([inner.slice(-22), text("x")]) }))).map(([name]) => name)).toEqual(["outer.png"]);
+    expect(
+      (
+        await unpack(
+          buildZip([{ path: "outer.png", bytes: text("outer") }], { comment: joined([inner.slice(-22), text("x")]) }),
+        )
+      ).map(([name]) => name),
+    ).toEqual(["outer.png"]);
   });
 });
 
@@ -204,13 +245,21 @@ describe("hostile archives", () => {
     ["bytes after the end", joined([buildZip([file]), new Uint8Array(1)]), "not-a-zip"],
     ["bytes before the beginning", joined([noise(10), buildZip([file])]), "malformed"],
     ["several volumes", buildZip([file], { end: { disk: 1 } }), "several-volumes"],
-    ["a wrong count", buildZip([file], { end: { recordCount: 2 } }), "malformed"],
+    ["a wrong count", buildZip([file], { end: { count: 2 } }), "malformed"],
     ["a directory elsewhere", buildZip([file], { end: { offset: 3 } }), "malformed"],
-    ["2,001 files", buildZip(Array.from({ length: 2_001 }, (_, index) => ({ path: `${index}`, bytes: text("") }))), "too-many-entries"],
-    ["60,000 announced records", buildZip([file], { end: { recordCount: 60_000 } }), "too-many-entries"],
+    [
+      "2,001 files",
+      buildZip(Array.from({ length: 2_001 }, (_, index) => ({ path: `${index}`, bytes: text("") }))),
+      "too-many-entries",
+    ],
+    ["60,000 announced records", buildZip([file], { end: { count: 60_000 } }), "too-many-entries"],
     ["an entry above the limit", buildZip([{ ...file, claims: { sizeBytes: 1_000_001 } }]), "entry-too-large"],
     ["a total above the limit", buildZip([1, 2, 3, 4].map(() => bomb)), "total-too-large"],
-    ["a huge ZIP64 size", buildZip([{ ...file, claims: { sizeBytes: Number.MAX_SAFE_INTEGER } }], { isWide: true }), "entry-too-large"],
+    [
+      "a huge ZIP64 size",
+      buildZip([{ ...file, claims: { sizeBytes: Number.MAX_SAFE_INTEGER } }], { isWide: true }),
+      "entry-too-large",
+    ],
     ["two entries over one body", buildZip([file, { ...file, claims: { headerOffset: 0 } }]), "overlap"],
     ["an entry that runs into the directory", buildZip([{ ...file, claims: { compressedBytes: 5_000 } }]), "overlap"],
     ["an entry beyond the directory", buildZip([{ ...file, claims: { headerOffset: 90_000 } }]), "overlap"],
@@ -230,12 +279,11 @@ describe("hostile archives", () => {
     ["a stored entry of another size", { ...file, method: 0, claims: { sizeBytes: 999 } }, "size-mismatch"],
     ["a wrong checksum", { ...file, claims: { crc32: 1 } }, "crc-mismatch"],
     ["a cut stream", { ...file, claims: { compressedBytes: 500 } }, "malformed"],
-    ["padding behind the stream", { ...file, bytes: text("a"), claims: {}, method: 0, localExtra: new Uint8Array(0), path: "x".repeat(10) }, "no error"],
     ["a method that the header denies", { ...file, claims: { method: 0 } }, "malformed"],
   ])("%s", async (_, entry, reason) => {
     const source = sourceOf(buildZip([entry]));
     const [listed] = await listZip(source, limits);
-    expect(await reasonOf(readZipEntry(source, listed ?? expect.fail(), { maxBytes: 1_000_000 }))).toBe(reason);
+    expect(await reasonOf(readZipEntry(source, present(listed), { maxBytes: 1_000_000 }))).toBe(reason);
   });
 
   it("a header that points past its entry", async () => {
@@ -243,14 +291,17 @@ describe("hostile archives", () => {
     new DataView(archive.buffer).setUint16(28, 60_000, true);
     const source = sourceOf(archive);
     const [listed] = await listZip(source, limits);
-    expect(await reasonOf(readZipEntry(source, listed ?? expect.fail(), { maxBytes: 1_000_000 }))).toBe("malformed");
+    expect(await reasonOf(readZipEntry(source, present(listed), { maxBytes: 1_000_000 }))).toBe("malformed");
   });
 
   it("an entry above what the reader allows, and a storage that gives too little", async () => {
     const source = sourceOf(buildZip([file]));
-    const [listed = expect.fail()] = await listZip(source, limits);
+    const listed = present((await listZip(source, limits))[0]);
     expect(await reasonOf(readZipEntry(source, listed, { maxBytes: 999 }))).toBe("entry-too-large");
-    const short = { sizeBytes: source.sizeBytes, read: async (offset: number, lengthBytes: number) => (await source.read(offset, lengthBytes)).slice(1) };
+    const short = {
+      sizeBytes: source.sizeBytes,
+      read: async (offset: number, lengthBytes: number) => (await source.read(offset, lengthBytes)).slice(1),
+    };
     expect(await reasonOf(readZipEntry(short, listed, { maxBytes: 1_000 }))).toBe("truncated");
     expect(await reasonOf(listZip(short, limits))).toBe("truncated");
   });
@@ -265,7 +316,7 @@ describe("hostile archives", () => {
           () => null,
           (caught: unknown) => caught,
         );
-        if (error !== null) expect(error).toBeInstanceOf(ZipError);
+        expect(error === null || error instanceof ZipError).toBe(true);
       }),
       { numRuns: 400 },
     );

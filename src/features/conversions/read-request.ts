@@ -41,7 +41,7 @@ async function readText(request: Request): Promise<string> {
     chunks.push(chunk);
   }
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks, sizeBytes));
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(Buffer.concat(chunks, sizeBytes));
   } catch {
     throw new Problem("invalid-json", { detail: "The body is not UTF-8." });
   }

@@ -1,6 +1,7 @@
 /** Decisions about conversions on plain data: names, sizes, whose key, and what a fault of the sealed format means to a client. Touches nothing. */
 import { Problem, type ProblemCode } from "#core/problem";
 import { cleanFileName } from "#lib/file-name";
+import { checkFileType, type FileKind, fileTypes } from "#lib/file-type";
 import { pngSizeBytes } from "#lib/png/encode";
 import { PngError } from "#lib/png/error";
 import { SealError, type SealReason } from "#lib/seal/error";
@@ -61,6 +62,20 @@ export function openedFileName(asked: string | null, original: string): string {
   const name = cleanFileName(asked);
   const dot = original.lastIndexOf(".");
   return /\.[A-Za-z0-9]{1,16}$/.test(name) || dot <= 0 ? name : cleanFileName(`${name}${original.slice(dot)}`);
+}
+
+/**
+ * The type of an opened file: what one of its names, the declared type and its first bytes agree on, else what its bytes are, else no
+ * claim at all (version 1 sealed any file).
+ */
+export function openedTypeOf(file: { names: readonly string[]; declaredType: string | null; head: Uint8Array }): { contentType: string; kind: FileKind } {
+  const { names, declaredType, head } = file;
+  for (const fileName of names) {
+    const outcome = checkFileType({ fileName, declaredType, head }, { allowUndeclared: true });
+    if (outcome.ok) return { contentType: outcome.type.mime, kind: outcome.type.kind };
+  }
+  const byContent = fileTypes.find((type) => type.id !== "text" && type.matches(head));
+  return byContent ? { contentType: byContent.mime, kind: byContent.kind } : { contentType: "application/octet-stream", kind: "document" };
 }
 
 /** Seconds that `Prefer: wait=N` (RFC 7240) asks for, at most 30; 0: answer at once. */

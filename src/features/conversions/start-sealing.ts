@@ -6,7 +6,7 @@ import { conversionLimit } from "#core/limits";
 import { Problem } from "#core/problem";
 import { type FileRow, getFile, guardFile, isGuardFailure, releaseStorage, reserveStorage } from "#features/media/service";
 import { createDataKey } from "#features/secrets/service";
-import { checkV1Names } from "./format-1.ts";
+import { v1FileName } from "./format-1.ts";
 import { sealAudio } from "./jobs/seal-audio.ts";
 import { estimateImageBytes, planImages } from "./rules.ts";
 import { maxImages, type SealingBody } from "./shapes.ts";
@@ -119,6 +119,7 @@ async function v2Key(ctx: WorkspaceCtx, conversionId: string, encryptionKeyId: s
 
 async function v1Key(ctx: WorkspaceCtx, conversionId: string, options: SealingOptions & { file: FileRow }): Promise<ChosenKey> {
   const columns = await chooseV1Key(ctx, conversionId, options);
-  checkV1Names({ userId: columns.externalUserId, fileName: options.file.name, sizeBytes: options.file.sizeBytes });
+  // Called for its refusal: names that the header cannot hold are told to who asks, not to the job.
+  v1FileName(options.file.name, columns.externalUserId);
   return { columns, statements: [] };
 }

@@ -40,7 +40,7 @@ interface Cut {
 }
 
 /** The exact size of a part, or null for a number that the upload does not have. */
-export function partLength(cut: Cut, partNumber: number): number | null {
+function partLength(cut: Cut, partNumber: number): number | null {
   if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > cut.partCount) return null;
   return partNumber < cut.partCount ? cut.partSizeBytes : cut.sizeBytes - (cut.partCount - 1) * cut.partSizeBytes;
 }

@@ -1,9 +1,9 @@
 /**
  * What other features may use of uploads and files. Their jobs, which must not reach a service, use `storage.ts` and `store.ts`
- * (`fileRowInsert`, `findFile`) directly.
+ * (`fileRowInsert`, `findFile`, `settleStorage`) directly.
  */
-export { getFile, listFilesById, toFile } from "./file-service.ts";
-export { type FormFile, storeStream } from "./form-upload.ts";
-export { releaseStorage, reserveStorage, settleStorage } from "./storage.ts";
+export { getFile, listFilesById } from "./file-service.ts";
+export { storeStream } from "./form-upload.ts";
+export { releaseStorage, reserveStorage } from "./storage.ts";
 export { guardFile, isGuardFailure } from "./store.ts";
 export type { FileRow } from "./tables.ts";

@@ -39,7 +39,7 @@ import {
 } from "./store.ts";
 import type { UploadPartRow, UploadRow } from "./tables.ts";
 
-export function toUpload(row: UploadRow, parts: readonly UploadPartRow[], urls: PartUrl[] = []): UploadShape {
+function toUpload(row: UploadRow, parts: readonly UploadPartRow[], urls: PartUrl[] = []): UploadShape {
   return {
     id: row.id,
     status: row.status,

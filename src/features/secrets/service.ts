@@ -5,7 +5,7 @@ import { commitWithJobs, type Statement } from "#core/job";
 import { readCursor, toPage } from "#core/page";
 import { Problem } from "#core/problem";
 import { readMembership } from "#features/workspaces/service";
-import { readMasterKey, readUserId } from "./import-rules.ts";
+import { readImport } from "./import-rules.ts";
 import { rewrapDataKeys } from "./jobs/rewrap-data-keys.ts";
 import { ensureSessionKey, ensureUserKey, type Ensured, toKeyRow } from "./own-keys.ts";
 import { type Asker, fingerprintOf, isOwnName, keyBytes, type KeyType, mayManage, maxImports, maySee } from "./rules.ts";
@@ -58,8 +58,7 @@ function isMyself(ctx: WorkspaceCtx, userId: string): boolean {
 }
 
 async function importMaster(ctx: WorkspaceCtx, given: Extract<NewKey, { keyType: "master" }>): Promise<Ensured> {
-  const raw = readMasterKey(given.keyHex);
-  const externalUserId = readUserId(given.userId);
+  const { raw, externalUserId } = readImport(given);
   await requireImporter(ctx, externalUserId);
   const id = ctx.newId("encryptionKey");
   const made = ctx.isReplay ? await store.findKey(ctx, id) : null;

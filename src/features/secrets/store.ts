@@ -185,11 +185,15 @@ interface Rewrapped {
 }
 
 /** One statement for a whole page, because the platform counts statements. */
+const pageRows = (rows: readonly object[]) => sql`json_each(${JSON.stringify(rows)}) as page`;
+const ofPage = (member: "id" | "from" | "wrappedKey") => sql<string>`page.value ->> ${sql.raw(`'${member}'`)}`;
+
 export function rewrapKeys(ctx: Db, page: Rewrapped[], masterVersion: number): Statement {
-  return ctx.db.run(sql`
-    update encryption_keys set wrapped_key = page.value ->> 'wrappedKey', master_version = ${masterVersion}
-    from json_each(${JSON.stringify(page)}) as page
-    where encryption_keys.id = page.value ->> 'id' and encryption_keys.wrapped_key = page.value ->> 'from'`);
+  return ctx.db
+    .update(encryptionKeys)
+    .set({ wrappedKey: ofPage("wrappedKey"), masterVersion })
+    .from(pageRows(page))
+    .where(and(eq(encryptionKeys.id, ofPage("id")), eq(encryptionKeys.wrappedKey, ofPage("from"))));
 }
 
 export function insertDataKey(ctx: Db, row: typeof dataKeys.$inferInsert): Statement {
@@ -238,12 +242,15 @@ export async function listDataKeysUnder(
  * changes nothing, and nothing moves to a key that is no longer the active one.
  */
 export function moveDataKeys(ctx: InWorkspace, page: { id: string; wrappedKey: string }[], between: { from: string; to: string }): Statement {
-  return ctx.db.run(sql`
-    update data_keys set wrapped_key = page.value ->> 'wrappedKey', encryption_key_id = ${between.to}
-    from json_each(${JSON.stringify(page)}) as page
-    where data_keys.id = page.value ->> 'id' and data_keys.encryption_key_id = ${between.from}
-      and data_keys.workspace_id = ${ctx.workspaceId} and data_keys.destroyed_at is null
-      and exists (select 1 from encryption_keys where id = ${between.to} and state = 'active')`);
+  const active = ctx.db
+    .select({ id: encryptionKeys.id })
+    .from(encryptionKeys)
+    .where(and(inWorkspace(ctx, between.to), eq(encryptionKeys.state, "active")));
+  return ctx.db
+    .update(dataKeys)
+    .set({ wrappedKey: ofPage("wrappedKey"), encryptionKeyId: between.to })
+    .from(pageRows(page))
+    .where(and(eq(dataKeys.id, ofPage("id")), livingUnder(ctx, between.from), exists(active)));
 }
 
 /** Retired user keys that still wrap data keys although a successor is active: what came while the rotation's job ran. */

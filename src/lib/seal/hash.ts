@@ -1,4 +1,7 @@
-/** SHA-256 of a whole file, shard by shard and in order. It cannot be paused: a resumed job hashes the source again. */
+/**
+ * SHA-256 of a whole file, shard by shard and in order, and fingerprints of single images. A hash cannot be paused: a
+ * resumed job hashes the source again.
+ */
 import { createHash } from "node:crypto";
 
 /** `update` takes the next bytes and does not keep them; `digest` gives the 32 bytes and ends the use. */
@@ -14,4 +17,12 @@ export function createWholeHash(): WholeHash {
     update: (bytes) => void hash.update(bytes),
     digest: () => new Uint8Array(hash.digest()),
   };
+}
+
+/**
+ * Names the pixels of an image, whatever file they came in: 64 hex digits. Two images with the same index and different
+ * fingerprints cannot both be genuine.
+ */
+export function fingerprintPixels(rgb: Uint8Array): string {
+  return createHash("sha256").update(rgb).digest("hex");
 }

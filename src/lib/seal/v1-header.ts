@@ -25,7 +25,7 @@ export interface ChunkHeader {
 }
 
 /** The JSON as Python's `json.dumps(header, sort_keys=True, separators=(",", ":"))` writes it. Throws `input-invalid`. */
-export function writeChunkHeader(header: ChunkHeader): Uint8Array<ArrayBuffer> {
+export function writeChunkHeader(header: ChunkHeader): Uint8Array {
   const { chunkIndex, chunkCount, chunkBytes } = header;
   const isPlace = Number.isInteger(chunkIndex) && chunkIndex >= 0 && chunkIndex < chunkCount;
   if (!isPlace || !Number.isInteger(chunkCount)) throw invalid("chunk index out of range");

@@ -3,7 +3,9 @@
  * tries the last sentinel first and believes only what authenticates. It cannot tell a wrong key or user from a changed
  * image, because the format does not.
  */
-import { createCipheriv, createDecipheriv, createHash } from "node:crypto";
+import { Buffer } from "node:buffer";
+import { type DecipherGCM, createDecipheriv, createHash } from "node:crypto";
+import { Readable } from "node:stream";
 import { createZstdDecompress } from "node:zlib";
 import { encodePng } from "#lib/png/encode";
 import { releaseMemory } from "#lib/png/memory";
@@ -139,7 +141,6 @@ export async function* streamChunkV1(input: OpenChunkInput): AsyncGenerator<Uint
     if (doneBytes > header.chunkBytes) break;
     hash.update(piece);
     yield piece;
-    releaseMemory(piece);
   }
   const index = header.chunkIndex;
   if (doneBytes !== header.chunkBytes) throw new SealError("hash-mismatch", { detail: "size", index });
@@ -177,11 +178,22 @@ function* listEnds(rgb: Uint8Array, header: ChunkHeader): Generator<number> {
   for (let attempt = 0; attempt < TRIM_ATTEMPTS_MAX && trimmed + attempt <= rgb.byteLength; attempt++) yield trimmed + attempt;
 }
 
+function createDecipher({ key, rgb, additionalData }: Chunk): DecipherGCM {
+  const nonce = rgb.slice(HEADER_AREA_BYTES, CIPHERTEXT_OFFSET);
+  return createDecipheriv("aes-256-gcm", key, nonce).setAAD(additionalData);
+}
+
+function* listParts({ rgb, end }: Chunk): Generator<Uint8Array> {
+  for (let start = CIPHERTEXT_OFFSET; start < end - TAG_BYTES; start += PIECE_BYTES) {
+    yield rgb.subarray(start, Math.min(start + PIECE_BYTES, end - TAG_BYTES));
+  }
+}
+
 /** Whether the tag fits. Nothing is kept or overwritten. */
 function isGenuine(chunk: Chunk): boolean {
   const decipher = createDecipher(chunk);
   decipher.setAuthTag(chunk.rgb.subarray(chunk.end - TAG_BYTES, chunk.end));
-  for (const part of listParts(chunk)) releaseMemory(toBytes(decipher.update(part)));
+  for (const part of listParts(chunk)) decipher.update(part);
   try {
     decipher.final();
     return true;
@@ -191,7 +203,23 @@ function isGenuine(chunk: Chunk): boolean {
 }
 
 /** The plaintext of a chunk that `isGenuine` has seen; the tag is not checked again. */
-function* decrypt(chunk: Chunk): Generator<Uint8Array<ArrayBuffer>> {
+function* decrypt(chunk: Chunk): Generator<Uint8Array> {
   const decipher = createDecipher(chunk);
-  for (const part of listParts(chunk)) yield toBytes(decipher.update(part));
+  for (const part of listParts(chunk)) yield decipher.update(part);
+}
+
+/** Streams take what fits into their buffers and wait for the reader, so a bomb costs no more memory than they hold. */
+async function* decompressPieces(frame: Iterable<Uint8Array>, header: ChunkHeader): AsyncGenerator<Uint8Array> {
+  const unzip = Readable.from(frame, { objectMode: false }).pipe(createZstdDecompress({ chunkSize: PIECE_BYTES }));
+  try {
+    for await (const piece of unzip) yield piece as Uint8Array;
+  } catch {
+    throw new SealError("decompression-failed", { index: header.chunkIndex });
+  } finally {
+    unzip.destroy();
+  }
+}
+
+function invalid(detail: string): SealError {
+  return new SealError("input-invalid", { detail });
 }

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { Bindings } from "#core/env";
 import { completeUpload } from "#features/media/complete-upload";
 import { reserveStorage } from "#features/media/storage";
-import { bindings, type Person, signUp } from "#test/support/harness";
+import { bindings, type Person } from "#test/support/harness";
 import {
   complete,
   countAudits,
@@ -11,6 +11,7 @@ import {
   create,
   held,
   mebibyte,
+  newOwner,
   personContext,
   sendBytes,
   sha256,
@@ -23,7 +24,7 @@ import {
 let person: Person;
 
 beforeAll(async () => {
-  person = await signUp();
+  person = await newOwner();
 });
 
 /** A bucket whose next multipart complete happens, or not, and then fails as a lost connection. */
@@ -54,7 +55,7 @@ describe("completeUpload", () => {
     ["single", 3_000],
     ["multipart", 10 * mebibyte + 3_000],
   ])("makes a verified file of a %s upload, and the same one again", async (strategy, sizeBytes) => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const bytes = wav(sizeBytes);
     const hash = await sha256(bytes);
     const { body } = await create(owner, { sizeBytes, sha256: hash.toUpperCase() });
@@ -110,7 +111,7 @@ describe("completeUpload", () => {
   });
 
   it("fails an upload whose parts storage has given up", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const { id, parts } = await prepared(owner, 10 * mebibyte + 100);
     const { r2Key, r2UploadId } = await storedUpload(id);
     await bindings.FILES.resumeMultipartUpload(r2Key, r2UploadId ?? "").abort();
@@ -133,7 +134,7 @@ describe("what is not as declared", () => {
     ["content of another type", png, { sizeBytes: png.length }, 415, "file-type-mismatch"],
     ["a hash", wav(1_000), { sizeBytes: 1_000, sha256: "ab".repeat(32) }, 422, "hash-mismatch"],
   ])("%s: is removed, releases its quota, and answers the same again", async (_, bytes, declared, status, code) => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const { body } = await create(owner, declared);
     await sendBytes(body, bytes);
     const refused = await complete(owner, body.id);
@@ -155,7 +156,7 @@ describe("what is not as declared", () => {
   });
 
   it("is refused and removed when the quota went to something else meanwhile", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const { id } = await prepared(owner, 5_000);
     const { fileId } = await storedUpload(id);
     const ctx = personContext(owner);
@@ -175,7 +176,7 @@ describe("twice, at once, or half", () => {
     ["single", 2_000],
     ["multipart", 10 * mebibyte + 2_000],
   ])("parallel completes of a %s upload make one file", async (_, sizeBytes) => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const { id, parts } = await prepared(owner, sizeBytes);
     const answers = await Promise.all(Array.from({ length: 5 }, () => complete(owner, id, parts)));
     expect(answers.map((answer) => answer.status)).toEqual([200, 200, 200, 200, 200]);
@@ -188,7 +189,7 @@ describe("twice, at once, or half", () => {
     ["before R2 did it", "nothing"],
     ["after R2 did it", "doing it"],
   ] as const)("a connection lost to storage %s is mended by the same call again", async (_, after) => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const { id, parts } = await prepared(owner, 10 * mebibyte + 2_000);
     const path = `/v1/uploads/${id}/complete`;
     const body = { parts: parts.map(({ partNumber, etag }) => ({ partNumber, etag })) };
@@ -205,7 +206,7 @@ describe("twice, at once, or half", () => {
   });
 
   it("goes on after a crash between R2 and the database, without being told the parts", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const { id, parts } = await prepared(owner, 10 * mebibyte + 2_000);
     const { r2Key, r2UploadId } = await storedUpload(id);
     await bindings.DB.prepare("update uploads set status = 'completing' where id = ?").bind(id).run();
@@ -215,7 +216,7 @@ describe("twice, at once, or half", () => {
   });
 
   it.each(["before", "after"] as const)("survives a database that fails %s its commit", async (when) => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const { id } = await prepared(owner, 4_000);
     const ctx = personContext(owner);
     const batch = ctx.db.batch.bind(ctx.db);
@@ -235,7 +236,7 @@ describe("twice, at once, or half", () => {
 
   it("never leaves a file without bytes or bytes without a file when an abort races with it", async () => {
     for (let round = 0; round < 8; round += 1) {
-      const owner = await signUp();
+      const owner = await newOwner();
       const { id, parts } = await prepared(owner, round % 2 === 0 ? 2_000 : 10 * mebibyte + 1);
       const abort = async () => {
         await scheduler.wait(round * 3);
@@ -267,19 +268,27 @@ describe("twice, at once, or half", () => {
     }
   });
 
-  it("gives the quota back when an abort comes between settling and committing", async () => {
-    const owner = await signUp();
-    const { id } = await prepared(owner, 4_000);
-    const ctx = personContext(owner);
-    const batch = ctx.db.batch.bind(ctx.db);
-    ctx.db.batch = async (statements) => {
-      expect((await owner.call("DELETE", `/v1/uploads/${id}`)).status).toBe(204);
-      return batch(statements);
-    };
-    await expect(completeUpload(ctx, id, [])).rejects.toMatchObject({ code: "upload-ended" });
-    expect(await held(owner)).toEqual({ used: 0, reserved: 0 });
-    expect([await countRows("files", owner), (await storedKeys(owner)).length]).toEqual([0, 0]);
-  });
+  it.each(["before settling", "before committing"])(
+    "gives the quota back when an abort comes just %s",
+    async (moment) => {
+      const owner = await newOwner();
+      const { id } = await prepared(owner, 4_000);
+      const ctx = personContext(owner);
+      const abort = async () => expect((await owner.call("DELETE", `/v1/uploads/${id}`)).status).toBe(204);
+      const batch = ctx.db.batch.bind(ctx.db);
+      if (moment === "before committing") ctx.db.batch = async (statements) => abort().then(() => batch(statements));
+      const ledger = bindings.LEDGER.getByName(owner.workspaceId);
+      const settle = async (request: Parameters<typeof ledger.settle>[0]) => {
+        if (moment === "before settling") await abort();
+        return ledger.settle(request);
+      };
+      const stub = { settle, release: (request: Parameters<typeof ledger.release>[0]) => ledger.release(request) };
+      ctx.objects = { ...ctx.objects, LEDGER: { getByName: () => stub } as never };
+      await expect(completeUpload(ctx, id, [])).rejects.toMatchObject({ code: "upload-ended" });
+      expect(await held(owner)).toEqual({ used: 0, reserved: 0 });
+      expect([await countRows("files", owner), (await storedKeys(owner)).length]).toEqual([0, 0]);
+    },
+  );
 
   it("answers 404 for a file that was deleted since", async () => {
     const { id, uploadId } = await uploadFile(person, wav(300));

@@ -1,7 +1,7 @@
 /** Downloads: ranges, validators, headers, and storage that does not have what it should. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { bindings, type Person, signUp } from "#test/support/harness";
-import { sha256, uploadFile, wav } from "./support.ts";
+import { bindings, type Person } from "#test/support/harness";
+import { newOwner, sha256, uploadFile, wav } from "./support.ts";
 
 const bytes = wav(100_000);
 let person: Person;
@@ -9,7 +9,7 @@ let path: string;
 let etag: string;
 
 beforeAll(async () => {
-  person = await signUp();
+  person = await newOwner();
   path = `/v1/files/${(await uploadFile(person, bytes, { fileName: 'Übung "1".wav' })).id}/content`;
   etag = `"${await sha256(bytes)}"`;
 });
@@ -121,8 +121,8 @@ describe("storage that lost bytes", () => {
         };
       },
     });
-    await expect(
-      person.call("GET", `/v1/files/${id}/content`, { env: { ...bindings, FILES: files } }),
-    ).rejects.toThrow("FixedLengthStream");
+    await expect(person.call("GET", `/v1/files/${id}/content`, { env: { ...bindings, FILES: files } })).rejects.toThrow(
+      "FixedLengthStream",
+    );
   });
 });

@@ -2,15 +2,15 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { runJob } from "#app/run-job";
 import { getFile, guardFile, isGuardFailure, listFilesById } from "#features/media/service";
-import { bindings, type Person, signUp, systemContext } from "#test/support/harness";
-import { countAudits, held, personContext, runJobs, storedKeys, uploadFile, wav } from "./support.ts";
+import { bindings, type Person, systemContext } from "#test/support/harness";
+import { countAudits, held, newOwner, personContext, runJobs, storedKeys, uploadFile, wav } from "./support.ts";
 
 let person: Person;
 let stranger: Person;
 
 beforeAll(async () => {
-  person = await signUp();
-  stranger = await signUp();
+  person = await newOwner();
+  stranger = await newOwner();
 });
 
 const png = new Uint8Array([
@@ -46,7 +46,7 @@ async function addConversion(
 
 describe("reading", () => {
   it("lists newest first, by kind and origin, and one by one", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const first = await uploadFile(owner, wav(100));
     const second = await uploadFile(owner, png, { fileName: "p.png", contentType: "image/png" });
     const third = await uploadFile(owner, wav(120, 2));
@@ -125,7 +125,7 @@ describe("renaming", () => {
 
 describe("deleting", () => {
   it("hides the file and frees the quota at once, and keeps the bytes for 30 days", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const { id, r2Key } = await uploadFile(owner, wav(5_000));
     expect((await owner.call("DELETE", `/v1/files/${id}`)).status).toBe(204);
     for (const path of [`/v1/files/${id}`, `/v1/files/${id}/content`])
@@ -144,7 +144,7 @@ describe("deleting", () => {
   });
 
   it("happens once when it is asked for at once", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const { id } = await uploadFile(owner, wav(500));
     const answers = await Promise.all([1, 2, 3].map(() => owner.call("DELETE", `/v1/files/${id}`)));
     expect(answers.map((answer) => answer.status).toSorted((a, b) => a - b)).toEqual([204, 404, 404]);
@@ -207,7 +207,7 @@ describe("purging", () => {
     ]);
 
   it("removes the bytes when their time has come, and only then", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const { id, r2Key } = await uploadFile(owner, wav(5_000));
     await owner.call("DELETE", `/v1/files/${id}`);
     await bindings.DB.prepare("update jobs set state = 'queued', run_at = 1 where id = ?")
@@ -226,7 +226,7 @@ describe("purging", () => {
   });
 
   it("repeats harmlessly", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const { id } = await uploadFile(owner, wav(5_000));
     await owner.call("DELETE", `/v1/files/${id}`);
     await makeDue(owner);

@@ -1,8 +1,8 @@
 /** Files streamed through the Worker: nothing is left of what is refused, and a request that runs twice makes one file. */
 import { describe, expect, it } from "vitest";
 import { storeStream } from "#features/media/service";
-import { bindings, type Person, signUp } from "#test/support/harness";
-import { countRows, held, mebibyte, personContext, sha256, storedKeys, wav } from "./support.ts";
+import { bindings, type Person } from "#test/support/harness";
+import { countRows, held, mebibyte, newOwner, personContext, sha256, storedKeys, wav } from "./support.ts";
 
 async function* inChunks(bytes: Uint8Array, chunkBytes = 100_000): AsyncIterable<Uint8Array> {
   for (let start = 0; start < bytes.length; start += chunkBytes) yield bytes.subarray(start, start + chunkBytes);
@@ -23,7 +23,7 @@ describe("storeStream", () => {
     ["small", 3_000],
     ["of several parts", 17 * mebibyte + 5],
   ])("stores a %s stream and settles what it came to", async (_, sizeBytes) => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const bytes = wav(sizeBytes);
     const fileId = newFileId();
     const row = await storeStream(personContext(owner), {
@@ -51,7 +51,7 @@ describe("storeStream", () => {
   it.each([null, "application/octet-stream"])(
     "takes an undeclared type (%s) when name and bytes agree",
     async (declaredType) => {
-      const owner = await signUp();
+      const owner = await newOwner();
       const row = await storeStream(personContext(owner), {
         ...form,
         declaredType,
@@ -69,7 +69,7 @@ describe("storeStream", () => {
     ["a declared type of another kind", wav(500), { declaredType: "image/png" }, "file-type-mismatch"],
     ["more than the form may have", wav(9 * mebibyte), { maxBytes: 8 * mebibyte + 5 }, "use-direct-upload"],
   ])("refuses %s and leaves nothing", async (_, bytes, change, code) => {
-    const owner = await signUp();
+    const owner = await newOwner();
     await expect(
       storeStream(personContext(owner), { ...form, ...change, fileId: newFileId(), source: inChunks(bytes) }),
     ).rejects.toMatchObject({ code });
@@ -80,7 +80,7 @@ describe("storeStream", () => {
     ["known", 12 * mebibyte],
     ["unknown", undefined],
   ])("refuses what does not fit the quota when the length is %s, and leaves nothing", async (_, declaredBytes) => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const ctx = { ...personContext(owner), overrides: { storageBytes: 9 * mebibyte } };
     const outcome = storeStream(ctx, {
       ...form,
@@ -93,7 +93,7 @@ describe("storeStream", () => {
   });
 
   it("leaves nothing when the client goes away in the middle", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     async function* broken() {
       yield wav(9 * mebibyte);
       throw new Error("the client went away");
@@ -109,7 +109,7 @@ describe("storeStream", () => {
   });
 
   it("makes one file of two runs of one request, whole and of one of them", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const fileId = newFileId();
     const sources = [wav(9 * mebibyte, 1), wav(9 * mebibyte, 2)];
     const rows = await Promise.all(
@@ -123,7 +123,7 @@ describe("storeStream", () => {
   });
 
   it("reads nothing when a repeated request finds the file of the first", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const fileId = newFileId();
     const first = await storeStream(personContext(owner), { ...form, fileId, source: inChunks(wav(500)) });
     let reads = 0;

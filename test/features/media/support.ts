@@ -4,10 +4,39 @@ import type { WorkspaceCtx } from "#core/context";
 import { endedStates, type JobState } from "#core/states";
 import { readTotals } from "#durable/ledger/client";
 import media from "#features/media/index";
+import { makeId } from "#core/ids";
 import { readMembership } from "#features/workspaces/service";
-import { bindings, type Called, overrideLimits, type Person, systemContext } from "#test/support/harness";
+import { bindings, call, type Called, overrideLimits, type Person, signUp, systemContext } from "#test/support/harness";
 
 export const mebibyte = 1_048_576;
+
+const workspacesEach = 15;
+let host: Person | null = null;
+let made = 0;
+
+/** A workspace of its own for a test. People are shared by several: signing up is limited a minute and costs a password hash. */
+export async function newOwner(): Promise<Person> {
+  const person = host !== null && made % workspacesEach > 0 ? host : await signUp();
+  host = person;
+  made += 1;
+  const at = Date.now();
+  const workspaceId = makeId("workspace", at, crypto.getRandomValues(new Uint8Array(16)));
+  await bindings.DB.batch([
+    bindings.DB.prepare(
+      "insert into workspaces (id, name, kind, owner_user_id, created_at) values (?1, 'Studio', 'team', ?2, ?3)",
+    ).bind(workspaceId, person.userId, at),
+    bindings.DB.prepare(
+      "insert into workspace_members (workspace_id, user_id, role, created_at) values (?1, ?2, 'owner', ?3)",
+    ).bind(workspaceId, person.userId, at),
+  ]);
+  const headers = { "x-workspace-id": workspaceId };
+  return {
+    ...person,
+    workspaceId,
+    call: (method, path, options = {}) =>
+      call(method, path, { as: person.token, ...options, headers: { ...headers, ...options.headers } }),
+  };
+}
 
 /** A WAVE file of exactly this size (at least 44 bytes); the seed makes its samples, which repeat every 64 KiB. */
 export function wav(sizeBytes: number, seed = 1): Uint8Array<ArrayBuffer> {
@@ -184,7 +213,7 @@ export async function letExpire(id: string): Promise<void> {
     .run();
 }
 
-/** Overrides the storage limit, effective at once: signing in has remembered the old one for ten seconds. */
+/** Overrides the storage limit, effective at once: a request before may have had the old one remembered for ten seconds. */
 export async function limitStorage(person: Person, storageBytes: number): Promise<void> {
   await overrideLimits(person.workspaceId, { storageBytes });
   await readMembership(systemContext().db, person.userId, person.workspaceId, Date.now());

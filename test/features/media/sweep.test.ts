@@ -1,7 +1,7 @@
 /** What looks after uploads that nobody ended, and after a ledger that lost its way. */
 import { describe, expect, it } from "vitest";
 import { settleStorage } from "#features/media/storage";
-import { bindings, signUp } from "#test/support/harness";
+import { bindings } from "#test/support/harness";
 import {
   complete,
   countAudits,
@@ -10,6 +10,7 @@ import {
   held,
   letExpire,
   mebibyte,
+  newOwner,
   personContext,
   runJobs,
   runSchedule,
@@ -24,7 +25,7 @@ const sweep = () => runSchedule("media.sweep-uploads");
 
 describe("media.sweep-uploads", () => {
   it("expires what is over its time: bytes go, quota comes back, the client is told", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const single = (await create(owner, { sizeBytes: 1_000 })).body;
     await sendBytes(single, wav(1_000));
     const large = (await create(owner, { sizeBytes: 10 * mebibyte + 1 })).body;
@@ -48,7 +49,7 @@ describe("media.sweep-uploads", () => {
   });
 
   it("refuses new parts as soon as the time is over, before any sweep", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const { body } = await create(owner, { sizeBytes: 1_000 });
     await letExpire(body.id);
     expect((await owner.call("POST", `/v1/uploads/${body.id}/parts`, { body: { partNumbers: [1] } })).body.code).toBe(
@@ -58,7 +59,7 @@ describe("media.sweep-uploads", () => {
   });
 
   it("works through more than one page", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const insert =
       "insert into uploads (id, workspace_id, file_id, file_name, content_type, kind, size_bytes, strategy, part_size_bytes, part_count, r2_key, status, created_at, updated_at, expires_at, sweep_at) select 'upl_' || value || ?1, ?1, 'file_' || value || ?1, 'a.wav', 'audio/wav', 'audio', 1, 'single', 1, 1, 'w/x/' || value, 'pending', 1, 1, 1, 1 from json_each(?2)";
     await bindings.DB.prepare(insert)
@@ -76,7 +77,7 @@ describe("media.sweep-uploads", () => {
   });
 
   it("finishes a complete that was interrupted after the bytes were one object", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const { body } = await create(owner, { sizeBytes: 10 * mebibyte + 7 });
     const parts = await sendBytes(body, wav(10 * mebibyte + 7));
     const { r2Key, r2UploadId } = await storedUpload(body.id);
@@ -93,7 +94,7 @@ describe("media.sweep-uploads", () => {
   });
 
   it("fails an interrupted complete whose bytes are not as declared", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const { body } = await create(owner, { sizeBytes: 1_000, sha256: "cd".repeat(32) });
     await sendBytes(body, wav(1_000));
     await bindings.DB.prepare("update uploads set status = 'completing', sweep_at = 1 where id = ?")
@@ -109,7 +110,7 @@ describe("media.sweep-uploads", () => {
   });
 
   it("opens an interrupted complete again when nothing was assembled", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const { body } = await create(owner, { sizeBytes: 10 * mebibyte + 7 });
     const parts = await sendBytes(body, wav(10 * mebibyte + 7));
     await bindings.DB.prepare("update uploads set status = 'completing', sweep_at = 1 where id = ?")
@@ -122,7 +123,7 @@ describe("media.sweep-uploads", () => {
   });
 
   it("removes what a crash left of an upload that had ended, and what a late PUT brought back", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const { body } = await create(owner, { sizeBytes: 1_000 });
     expect((await owner.call("DELETE", `/v1/uploads/${body.id}`)).status).toBe(204);
     await sendBytes(body, wav(1_000));
@@ -135,7 +136,7 @@ describe("media.sweep-uploads", () => {
   });
 
   it("removes a form upload whose request died", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const key = `w/${owner.workspaceId}/u/upl_form/take.wav`;
     const { uploadId } = await bindings.FILES.createMultipartUpload(key);
     await bindings.DB.prepare(
@@ -151,7 +152,7 @@ describe("media.sweep-uploads", () => {
 
 describe("media.reconcile-storage", () => {
   it("gives back what no file holds, and counts what the ledger forgot", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const kept = await uploadFile(owner, wav(4_000));
     const lost = await uploadFile(owner, wav(3_000));
     const ledger = bindings.LEDGER.getByName(owner.workspaceId);
@@ -173,7 +174,7 @@ describe("media.reconcile-storage", () => {
   });
 
   it("leaves workspaces alone whose files did not change", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     await uploadFile(owner, wav(100));
     await bindings.DB.prepare("update files set updated_at = updated_at - 2 * 86400000 where workspace_id = ?")
       .bind(owner.workspaceId)
@@ -186,7 +187,7 @@ describe("media.reconcile-storage", () => {
 
 describe("settleStorage in a job", () => {
   it("takes what was reserved and not a byte more", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const ctx = personContext(owner);
     const { plan: _plan, overrides: _overrides, ...jobCtx } = ctx;
     await bindings.LEDGER.getByName(owner.workspaceId).reserve({

@@ -1,7 +1,7 @@
 /** Starting, resuming and giving up uploads, as a client does it. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { planParts } from "#features/media/rules";
-import { bindings, type Person, signUp } from "#test/support/harness";
+import { bindings, type Person } from "#test/support/harness";
 import {
   complete,
   countRows,
@@ -9,6 +9,7 @@ import {
   held,
   limitStorage,
   mebibyte,
+  newOwner,
   sendBytes,
   storedKeys,
   storedUpload,
@@ -20,8 +21,8 @@ let person: Person;
 let stranger: Person;
 
 beforeAll(async () => {
-  person = await signUp();
-  stranger = await signUp();
+  person = await newOwner();
+  stranger = await newOwner();
 });
 
 describe("createUpload", () => {
@@ -79,7 +80,7 @@ describe("createUpload", () => {
     ["a hash that is none", { sha256: "abc" }, 422, "validation-failed"],
     ["an unknown member", { workspaceId: "wks_other" }, 422, "validation-failed"],
   ])("refuses %s and holds nothing", async (_, declared, status, code) => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const refused = await create(owner, declared);
     expect([refused.status, refused.body.code]).toEqual([status, code]);
     expect(await held(owner)).toEqual({ used: 0, reserved: 0 });
@@ -97,7 +98,7 @@ describe("createUpload", () => {
 
   it("goes on with what an interrupted run stored, with fresh URLs", async () => {
     const headers = { "idempotency-key": crypto.randomUUID() };
-    const owner = await signUp();
+    const owner = await newOwner();
     const first = await create(owner, { sizeBytes: 11 * mebibyte }, headers);
     await scheduler.wait(5);
     // As a crash after the commit leaves it: the key is claimed, its lock is over, and no answer was kept.
@@ -113,7 +114,7 @@ describe("createUpload", () => {
 
   it("makes one upload of an interrupted run that stored nothing yet", async () => {
     const headers = { "idempotency-key": crypto.randomUUID() };
-    const owner = await signUp();
+    const owner = await newOwner();
     const first = await create(owner, { sizeBytes: 2_000 }, headers);
     await scheduler.wait(5);
     // As a crash between the reservation and the commit leaves it.
@@ -132,7 +133,7 @@ describe("createUpload", () => {
 
 describe("quota", () => {
   it("is held while an upload is unfinished, and comes back when it is given up", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const { body } = await create(owner, { sizeBytes: 5_000 });
     expect(await held(owner)).toEqual({ used: 0, reserved: 5_000 });
     expect((await owner.call("DELETE", `/v1/uploads/${body.id}`)).status).toBe(204);
@@ -140,7 +141,7 @@ describe("quota", () => {
   });
 
   it("refuses what does not fit, with the figures, and never lets parallel uploads pass it", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     await limitStorage(owner, 10_000);
     const answers = await Promise.all(Array.from({ length: 8 }, () => create(owner, { sizeBytes: 3_000 })));
     expect(answers.filter((answer) => answer.status === 201)).toHaveLength(3);
@@ -159,7 +160,7 @@ describe("quota", () => {
   });
 
   it("counts at most 100 unfinished uploads, also when they begin at once", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     await create(owner, { sizeBytes: 10 });
     const row =
       "insert into uploads (id, workspace_id, file_id, file_name, content_type, kind, size_bytes, strategy, part_size_bytes, part_count, r2_key, status, created_at, updated_at, expires_at) select 'upl_' || value || ?1, ?1, 'file_' || value || ?1, 'a.wav', 'audio/wav', 'audio', 1, 'single', 1, 1, 'w/x/' || value, 'pending', 1, 1, 1 from json_each(?2)";
@@ -209,7 +210,7 @@ describe("parts and resume", () => {
   });
 
   it("records as many parts as a file can have in one call", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const { body: upload } = await create(owner, { sizeBytes: 500 * mebibyte });
     const uploaded = Array.from({ length: 50 }, (_, index) => ({
       partNumber: index + 1,
@@ -242,7 +243,7 @@ describe("parts and resume", () => {
 
 describe("lists and borders", () => {
   it("pages newest first and filters by status", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const ids: string[] = [];
     for (let index = 0; index < 5; index += 1) ids.unshift((await create(owner, { sizeBytes: 10 + index })).body.id);
     const first = await owner.call("GET", "/v1/uploads?limit=2");
@@ -270,7 +271,7 @@ describe("lists and borders", () => {
   });
 
   it("removes bytes that were sent when an upload is given up, and repeats harmlessly", async () => {
-    const owner = await signUp();
+    const owner = await newOwner();
     const single = await create(owner, { sizeBytes: 2_000 });
     await sendBytes(single.body, wav(2_000));
     const large = await create(owner, { sizeBytes: 11 * mebibyte });

@@ -83,15 +83,13 @@ export function newMasterHex(): string {
   return Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
 }
 
-/** Does something in the gap between a job's reading and its first writing. */
-export function beforeFirstBatch(ctx: AppCtx, action: () => Promise<unknown>): void {
+/** Does something right before the nth batch of writes, in the gap after what was read for it. */
+export function beforeBatch(ctx: AppCtx, nth: number, action: () => Promise<unknown>): void {
   const { db } = ctx;
-  let isFirst = true;
+  let count = 0;
   const batch: AppCtx["db"]["batch"] = async (statements) => {
-    if (isFirst) {
-      isFirst = false;
-      await action();
-    }
+    count += 1;
+    if (count === nth) await action();
     return db.batch(statements);
   };
   ctx.db = Object.assign(Object.create(db) as AppCtx["db"], { batch });

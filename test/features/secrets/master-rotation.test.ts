@@ -7,7 +7,7 @@ import secrets, { startRewraps } from "#features/secrets/index";
 import { ensureUserKey } from "#features/secrets/own-keys";
 import { countStaleKeys, listV1Masters } from "#features/secrets/service";
 import { bindings, call, type Person, signUp } from "#test/support/harness";
-import { actAs, beforeFirstBatch, finish, jobRow, newMasterHex, open, plantJob, quietContext, refusal, storeDataKeys } from "./acting.ts";
+import { actAs, beforeBatch, finish, jobRow, newMasterHex, open, plantJob, quietContext, refusal, storeDataKeys } from "./acting.ts";
 
 const { MASTER_KEYS: first } = bindings as unknown as { MASTER_KEYS: string };
 const second = `2:${randomBytes(32).toString("base64")}`;
@@ -146,9 +146,12 @@ describe("the rotation's job", () => {
     await finish(quietContext(configured(first, second)), await plant(1));
     const jobId = await plant(2);
     const dying = quietContext(rolledOut);
-    beforeFirstBatch(dying, () => Promise.reject(new Error("the isolate died")));
+    beforeBatch(dying, 3, () => Promise.reject(new Error("the isolate died")));
     await runJob(dying, jobId);
     expect(await jobRow(jobId)).toMatchObject({ state: "queued", attempt: 1 });
+    const wrapped = await bindings.DB.prepare("select count(*) as keys from encryption_keys where master_version = 2").first();
+    expect(wrapped).toEqual({ keys: 50 });
+    for (const { keyId, raw } of made) expect(await open(actAs(person, rolledOut), keyId)).toBe(raw);
     await bindings.DB.prepare("update jobs set run_at = 0 where id = ?").bind(jobId).run();
     expect(await finish(quietContext(rolledOut), jobId)).toMatchObject({ state: "succeeded", attempt: 2 });
     expect(await versionsOf(person.workspaceId)).toEqual([2]);

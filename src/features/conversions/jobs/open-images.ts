@@ -1,0 +1,151 @@
+/**
+ * Opens a set of images into one file. The bytes go part by part into a multipart upload that is completed only after every image was
+ * authenticated and the whole file's hash agrees: there is never half a file, and the images are never touched.
+ */
+import { z } from "zod";
+import { defineJob, done, type JobCtx, type Outcome } from "#core/job";
+import { maxFileBytes } from "#core/plans";
+import { Problem } from "#core/problem";
+import { releaseStorage, reserveStorage, settleStorage } from "#features/media/storage";
+import { fileRowInsert, findAnyFile } from "#features/media/store";
+import { createPartWriter, PartWriterError, type PartsWritten, type PartWriter } from "#lib/part-writer";
+import { releaseMemory } from "#lib/png/memory";
+import { abortParts, openedKey } from "../bucket.ts";
+import { countOf, indexOf, type PlannedImage, planUploaded, readHeader, type SealHeader, setNameOf } from "../image-plan.ts";
+import { listSources, named } from "../image-sources.ts";
+import { actFor, requireRow } from "../job-context.ts";
+import { makeOpener, type OpenedFacts, type Opener } from "../openers.ts";
+import { openedFileName, openedTypeOf, toProblem } from "../rules.ts";
+import { findAnyConversion, updateConversion } from "../store.ts";
+import type { ConversionRow } from "../tables.ts";
+
+export const openImages = defineJob({
+  name: "conversions.open-images",
+  lane: "conversion",
+  payload: z.object({ conversionId: z.string() }),
+  attempts: 5,
+  run: (ctx, { conversionId }) => openSet(ctx, conversionId),
+  abandon: (ctx, { conversionId }) => discardOutput(ctx, conversionId),
+});
+
+async function openSet(ctx: JobCtx, conversionId: string): Promise<Outcome> {
+  const row = await requireRow(ctx, conversionId);
+  if (row.outputFileId === null) throw new Problem("internal", { detail: "The conversion has no output file." });
+  const key = openedKey(ctx, conversionId);
+  if (row.outputUploadId !== null) await abortParts(ctx, key, row.outputUploadId);
+  const sources = await listSources(ctx, row);
+  const images = row.sourceConversionId === null ? await planUploaded(ctx, sources) : sources.map((source) => ({ source, read: source.read }));
+  const target = await ctx.files.createMultipartUpload(key);
+  await ctx.commit([updateConversion(ctx, conversionId, { outputUploadId: target.uploadId })]);
+  const work = { row, outputFileId: row.outputFileId, images };
+  try {
+    const opened = await openAll(ctx, work, target);
+    await complete(target, opened.written);
+    await settleStorage(ctx, work.outputFileId, opened.written.sizeBytes);
+    return finish(ctx, work, opened);
+  } catch (error) {
+    throw toProblem(error);
+  }
+}
+
+interface Work {
+  row: ConversionRow;
+  outputFileId: string;
+  images: readonly PlannedImage[];
+}
+
+interface Opened {
+  format: 1 | 2;
+  facts: OpenedFacts;
+  written: PartsWritten<R2UploadedPart>;
+}
+
+async function openAll(ctx: JobCtx, { row, outputFileId, images }: Work, target: R2MultipartUpload): Promise<Opened> {
+  const writer = createPartWriter({ maxBytes: maxFileBytes, put: (partNumber, bytes) => target.uploadPart(partNumber, bytes) });
+  let first: SealHeader | undefined;
+  let opener: Opener | undefined;
+  try {
+    for (const [index, image] of images.entries()) {
+      await ctx.checkpoint({ done: index, total: images.length, step: "opening" });
+      const { rgb } = await image.read();
+      const seal = await named(image.source.fileName, async () => readHeader(rgb));
+      first ??= seal;
+      requirePlace(seal, { first, index, count: images.length, fileName: image.source.fileName });
+      opener ??= await named(image.source.fileName, () => beginOpening(ctx, { row, outputFileId, seal }));
+      await writeOpened(writer, opener, { rgb, index, fileName: image.source.fileName });
+      releaseMemory(rgb);
+    }
+    const written = await writer.finish();
+    if (!first || !opener) throw new Problem("images-missing");
+    await ctx.checkpoint({ done: images.length, total: images.length, step: "opening" });
+    const facts = opener.facts();
+    if (facts.sha256 !== null && facts.sha256 !== written.sha256) throw new Problem("opened-hash-mismatch");
+    return { format: first.format, facts, written };
+  } finally {
+    await writer.settle();
+  }
+}
+
+/** Every header is asked again where its image is opened: what was planned is what is written. */
+function requirePlace(seal: SealHeader, place: { first: SealHeader; index: number; count: number; fileName: string }): void {
+  const { first, index, count, fileName } = place;
+  if (setNameOf(seal) === setNameOf(first) && indexOf(seal) === index && countOf(seal) === count) return;
+  throw new Problem("images-mixed", { detail: `${fileName} is not image ${index} of ${count} of this conversion.`, members: { index, fileName } });
+}
+
+async function beginOpening(ctx: JobCtx, work: { row: ConversionRow; outputFileId: string; seal: SealHeader }): Promise<Opener> {
+  const { row, outputFileId, seal } = work;
+  const opener = await makeOpener(ctx, row, seal);
+  const sizeBytes = seal.format === 2 ? seal.header.fileSizeBytes : seal.header.chunkBytes * seal.header.chunkCount;
+  // Version 1 tells the size of each chunk only; the last may be shorter, so this much is the most.
+  if (seal.format === 2 && sizeBytes > maxFileBytes) throw new Problem("file-too-large", { members: { sizeBytes, maxBytes: maxFileBytes } });
+  await reserveStorage(await actFor(ctx, row.userId), outputFileId, Math.min(sizeBytes, maxFileBytes));
+  return opener;
+}
+
+async function writeOpened(writer: PartWriter<R2UploadedPart>, opener: Opener, image: { rgb: Uint8Array; index: number; fileName: string }): Promise<void> {
+  try {
+    for await (const bytes of opener.open(image.rgb)) await writer.write(bytes);
+  } catch (error) {
+    if (error instanceof PartWriterError && error.reason === "file-too-large") throw new Problem("file-too-large", { members: { maxBytes: maxFileBytes } });
+    throw toProblem(error, image);
+  }
+}
+
+async function complete(target: R2MultipartUpload, { parts, sizeBytes }: PartsWritten<R2UploadedPart>): Promise<void> {
+  const object = await target.complete(parts);
+  if (object.size !== sizeBytes) throw new Error("storage lost a part of an opened file");
+}
+
+function finish(ctx: JobCtx, { row, outputFileId, images }: Work, { format, facts, written }: Opened): Outcome {
+  const { sizeBytes, sha256, head } = written;
+  const name = openedFileName(row.outputFileName, facts.name);
+  const file = {
+    id: outputFileId,
+    workspaceId: ctx.workspaceId,
+    userId: row.userId,
+    name,
+    ...openedTypeOf({ names: [name, facts.name], declaredType: facts.type, head }),
+    sizeBytes,
+    sha256,
+    origin: "opened",
+    r2Key: openedKey(ctx, row.id),
+  } as const;
+  const totalImageBytes = images.reduce((sum, image) => sum + image.source.sizeBytes, 0);
+  const values = { format, sha256, totalImageBytes, imageCount: images.length, outputFileName: name, outputUploadId: null, requestKey: null };
+  const result = { conversionId: row.id, fileId: outputFileId, fileName: name, sizeBytes, sha256 };
+  return done(result, [fileRowInsert(ctx, file), updateConversion(ctx, row.id, values)]);
+}
+
+/** The fenced commit comes first: a run that was overtaken must not remove what its successor writes. */
+async function discardOutput(ctx: JobCtx, conversionId: string): Promise<void> {
+  await ctx.commit([updateConversion(ctx, conversionId, { requestKey: null })]);
+  const found = await findAnyConversion(ctx, conversionId);
+  const outputFileId = found?.row.outputFileId ?? null;
+  if (!found || outputFileId === null || (await findAnyFile(ctx, ctx.workspaceId, outputFileId))) return;
+  const key = openedKey(ctx, conversionId);
+  if (found.row.outputUploadId !== null) await abortParts(ctx, key, found.row.outputUploadId);
+  await ctx.files.delete(key);
+  await releaseStorage(ctx, outputFileId);
+  await ctx.commit([updateConversion(ctx, conversionId, { outputUploadId: null })]);
+}

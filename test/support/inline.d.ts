@@ -1,0 +1,5 @@
+/** Vite's `?inline` query: the file as a data URL. */
+declare module "*?inline" {
+  const url: string;
+  export default url;
+}
