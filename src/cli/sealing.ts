@@ -19,6 +19,8 @@ export interface Conversion {
   totalImageBytes: number | null;
   outputFileId: string | null;
   outputFileName: string | null;
+  /** From start to end at the server, without the way there and back. */
+  durationMs: number | null;
   problem: { code: string; detail: string } | null;
   links: { self: string; job: string; zip: string | null };
   images?: SealedImage[];

@@ -44,8 +44,8 @@ describe("imports", () => {
     expect(strays).toEqual([]);
   });
 
-  it("reach another feature only through its service, its tables or its public contract", () => {
-    const allowed = /\/(service|tables|index|access-token|check|storage|store|data-keys)$/;
+  it("reach another feature only through its service, its shapes, its tables or what it offers to jobs", () => {
+    const allowed = /\/(service|shapes|tables|index|access-token|check|storage|store|data-keys)$/;
     const strays = files
       .filter((path) => path.startsWith("src/features/"))
       .flatMap((path) => {

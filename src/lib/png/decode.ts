@@ -74,7 +74,8 @@ function inflateRows(data: Uint8Array, rowsBytes: number): Uint8Array<ArrayBuffe
   }
   if (result.buffer.byteLength !== rowsBytes) throw new PngError("damaged", "pixels missing");
   if (result.engine.bytesWritten !== data.byteLength) throw new PngError("damaged", "data after the pixels");
-  return result.buffer;
+  // A plain view: `slice` of a Buffer does not copy, and callers would not expect one here.
+  return new Uint8Array(result.buffer.buffer, result.buffer.byteOffset, rowsBytes);
 }
 
 function unfilterRows(rows: Uint8Array, size: PngSize): void {

@@ -132,7 +132,7 @@ export async function openChunkV1(input: OpenChunkInput): Promise<{ header: Chun
 export async function* streamChunkV1(input: OpenChunkInput): AsyncGenerator<Uint8Array> {
   const { header, json } = readChunkHeader(input.rgb);
   // A copy, because `openChunkV1` overwrites the pixels while this reads them.
-  const chunk: Chunk = { ...input, additionalData: json.slice(), end: 0 };
+  const chunk: Chunk = { ...input, additionalData: new Uint8Array(json), end: 0 };
   chunk.end = findEnd(chunk, header);
   const hash = createHash("sha256");
   let doneBytes = 0;
@@ -179,7 +179,7 @@ function* listEnds(rgb: Uint8Array, header: ChunkHeader): Generator<number> {
 }
 
 function createDecipher({ key, rgb, additionalData }: Chunk): DecipherGCM {
-  const nonce = rgb.slice(HEADER_AREA_BYTES, CIPHERTEXT_OFFSET);
+  const nonce = rgb.subarray(HEADER_AREA_BYTES, CIPHERTEXT_OFFSET);
   return createDecipheriv("aes-256-gcm", key, nonce).setAAD(additionalData);
 }
 

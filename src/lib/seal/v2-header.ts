@@ -88,14 +88,14 @@ export function readShardHeader(rgb: Uint8Array): ShardHeader {
     last: (flags & FLAG_LAST) !== 0,
     shardIndex: view.getUint32(12),
     shardCount: view.getUint32(16),
-    conversionId: rgb.slice(20, 36),
-    keyId: rgb.slice(36, 52),
+    conversionId: copyBytes(rgb, 20, 36),
+    keyId: copyBytes(rgb, 36, 52),
     // A size over 2^53 loses digits here and then disagrees with the shard count, which is below 2^32.
     fileSizeBytes: Number(view.getBigUint64(52)),
     originalBytes: view.getUint32(60),
     ciphertextBytes: view.getUint32(64),
     metadataBytes: view.getUint32(68),
-    nonce: rgb.slice(72, 84),
+    nonce: copyBytes(rgb, 72, 84),
   };
   checkPlace(header);
   checkSizes(header, (flags & FLAG_METADATA) !== 0);
@@ -120,6 +120,11 @@ function checkSizes(header: ShardHeader, hasMetadata: boolean): void {
   const bodyBytes = ciphertextBytes - aroundBody;
   const fits = header.compressed ? bodyBytes > 0 && bodyBytes < originalBytes : bodyBytes === originalBytes;
   if (!fits) throw damaged("ciphertext size");
+}
+
+/** Not `slice`, which is a view when `bytes` is a Buffer: the header outlives the pixels. */
+function copyBytes(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return new Uint8Array(bytes.subarray(start, end));
 }
 
 function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {

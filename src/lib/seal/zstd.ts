@@ -27,7 +27,7 @@ export function compressIfShorter(bytes: Uint8Array): Uint8Array<ArrayBuffer> | 
     pledgedSrcSize: sizeBytes,
     params: { [constants.ZSTD_c_compressionLevel]: LEVEL, [constants.ZSTD_c_contentSizeFlag]: 1 },
   } as object) as unknown as ZlibInfo;
-  if (buffer.byteLength < sizeBytes) return buffer;
+  if (buffer.byteLength < sizeBytes) return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
   releaseMemory(buffer);
   return undefined;
 }
@@ -47,5 +47,5 @@ export function decompress(frame: Uint8Array, sizeBytes: number): Uint8Array<Arr
   if (result.buffer.byteLength !== sizeBytes || result.engine.bytesWritten !== frame.byteLength) {
     throw new SealError("decompression-failed", { detail: "size differs from the header" });
   }
-  return result.buffer;
+  return new Uint8Array(result.buffer.buffer, result.buffer.byteOffset, sizeBytes);
 }

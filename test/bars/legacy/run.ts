@@ -75,9 +75,10 @@ async function replay(stage: Stage, client: LegacyClient): Promise<void> {
   const sections: Record<string, Section> = {
     pages: replayPages,
     accounts: replayAccounts,
+    // Before anything is sealed: sealing makes the user key that is asked for here.
+    "encryption keys": (calls) => replayEncryptionKeys(calls, person),
     conversions: (calls) => replayConversions(calls, person),
     "version 2": (calls) => replayVersionTwo(calls, person),
-    "encryption keys": (calls) => replayEncryptionKeys(calls, person),
     "API keys": async (calls) => replayFastApi(calls, await replayApiKeys(calls, person)),
   };
   for (const [name, section] of Object.entries(sections)) {

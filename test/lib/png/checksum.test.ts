@@ -53,6 +53,10 @@ describe("adler32", () => {
 
 describe("crc32", () => {
   it("is the definition of PNG's annex", () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 500 }), (bytes) => expect(crc32(bytes)).toBe(slowCrc32(bytes))));
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 500 }), (bytes) => {
+        expect(crc32(bytes)).toBe(slowCrc32(bytes));
+      }),
+    );
   });
 });

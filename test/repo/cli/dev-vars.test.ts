@@ -36,7 +36,9 @@ describe("writing", () => {
   it("changes the named variable and no other line", async () => {
     const file = newFile(`# local secrets\nMASTER_KEYS=1:old # first\n\nMASTER_KEYS_NOTE=keep\nJWT='${json}'\n`);
     await writeDevVars(file, { MASTER_KEYS: "2:new,1:old" });
-    expect(readFileSync(file, "utf8")).toBe(`# local secrets\nMASTER_KEYS=2:new,1:old\n\nMASTER_KEYS_NOTE=keep\nJWT='${json}'\n`);
+    expect(readFileSync(file, "utf8")).toBe(
+      `# local secrets\nMASTER_KEYS=2:new,1:old\n\nMASTER_KEYS_NOTE=keep\nJWT='${json}'\n`,
+    );
   });
 
   it("adds to a file without a last newline", async () => {

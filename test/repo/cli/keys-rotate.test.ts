@@ -16,7 +16,10 @@ describe("the new value", () => {
   it("puts the next version in front and keeps every older one", () => {
     const [second, first] = [entry(2), entry(1)];
     const raw = randomBytes(32);
-    expect(addMasterKey(` ${second} , ${first}`, raw)).toEqual({ version: 3, text: `3:${raw.toString("base64")},${second},${first}` });
+    expect(addMasterKey(` ${second} , ${first}`, raw)).toEqual({
+      version: 3,
+      text: `3:${raw.toString("base64")},${second},${first}`,
+    });
   });
 
   it("counts on from the highest version, not from the first", () => {
@@ -25,7 +28,13 @@ describe("the new value", () => {
 
   it("refuses a value it does not understand without repeating any of it", () => {
     const secret = randomBytes(31).toString("base64");
-    for (const text of ["", `1:${secret}`, `${entry(1)},${entry(1)}`, entry(255), Array.from({ length: 20 }, (_, index) => entry(index + 1)).join(",")]) {
+    for (const text of [
+      "",
+      `1:${secret}`,
+      `${entry(1)},${entry(1)}`,
+      entry(255),
+      Array.from({ length: 20 }, (_, index) => entry(index + 1)).join(","),
+    ]) {
       expect(() => addMasterKey(text, randomBytes(32))).toThrow(/^(?!.*=).+$/);
     }
   });
@@ -70,7 +79,11 @@ describe("following", () => {
     ]);
     expect(await followRotation(watch, rotation)).toBe("done");
     expect(ticks).toEqual(["http://127.0.0.1:1/cdn-cgi/local/scheduled?cron=17+*+*+*+*"]);
-    expect(printed.slice(2)).toEqual(["70 keys to wrap by the new master key.", "20 keys to wrap by the new master key.", "Every key is wrapped by the new master key."]);
+    expect(printed.slice(2)).toEqual([
+      "70 keys to wrap by the new master key.",
+      "20 keys to wrap by the new master key.",
+      "Every key is wrapped by the new master key.",
+    ]);
   });
 
   it("does not take zero stale keys of the old version for the end", async () => {
@@ -96,7 +109,10 @@ describe("following", () => {
 describe("npm run keys:rotate -- --remote", () => {
   const run = (args: string[], env: Record<string, string>) => {
     const { PATH = "" } = process.env;
-    const { status, stderr, stdout } = spawnSync(process.execPath, ["src/cli/keys-rotate.ts", "--remote", ...args], { env: { PATH, ...env }, encoding: "utf8" });
+    const { status, stderr, stdout } = spawnSync(process.execPath, ["src/cli/keys-rotate.ts", "--remote", ...args], {
+      env: { PATH, ...env },
+      encoding: "utf8",
+    });
     return { status, text: stdout + stderr };
   };
 
@@ -117,7 +133,9 @@ describe("npm run keys:rotate -- --remote", () => {
   });
 
   it("refuses a value that is not the one in force, before anything is written", async () => {
-    const server = createServer((_, response) => response.end(JSON.stringify({ encryption: { currentVersion: 5, staleKeys: 0 } })));
+    const server = createServer((_, response) =>
+      response.end(JSON.stringify({ encryption: { currentVersion: 5, staleKeys: 0 } })),
+    );
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo;
     const out = join(mkdtempSync(join(tmpdir(), "keys-")), "new");
@@ -126,7 +144,9 @@ describe("npm run keys:rotate -- --remote", () => {
       // Not spawnSync: the server lives in this very process and has to answer meanwhile.
       const env = { PATH: process.env["PATH"] ?? "", MASTER_KEYS: key, PUBLIC_URL: `http://127.0.0.1:${port}` };
       const args = ["src/cli/keys-rotate.ts", "--remote", "--out", out];
-      const child = execFile(process.execPath, args, { env }, (_, stdout, stderr) => resolve({ status: child.exitCode, text: stdout + stderr }));
+      const child = execFile(process.execPath, args, { env }, (_, stdout, stderr) =>
+        resolve({ status: child.exitCode, text: stdout + stderr }),
+      );
     });
     server.close();
     expect(answer.status).toBe(1);
