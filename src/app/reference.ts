@@ -2,7 +2,7 @@
 
 const page = `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Overtone API reference</title></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Overtone API reference</title><link rel="icon" href="data:,"></head>
 <body><div id="reference"></div><script src="/reference/scalar.js"></script><script src="/reference/init.js"></script></body>
 </html>`;
 

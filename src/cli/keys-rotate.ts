@@ -76,6 +76,7 @@ async function rotateLocal(options: Options): Promise<number> {
     print(olderVersions);
     return 0;
   }
+  await reloadServer();
   return report(
     await followRotation(watch, { publicUrl, version, startsTick: true, everyMs: 1_000, patienceMs: 90_000 }),
   );

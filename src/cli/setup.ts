@@ -4,6 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { generateKeyPairSync, randomBytes, randomUUID } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readDevVars, writeDevVars } from "./dev-vars.ts";
 import { projectRoot } from "./local-wrangler.ts";
@@ -34,9 +35,19 @@ function newSigningKeys(): string {
   });
 }
 
+/** Only when they are missing or old: a server that runs already would load them anew in the middle of its work. */
 function makeAssets(): void {
+  const assets = join(projectRoot, "dist/assets");
+  const document = readText(join(projectRoot, "docs/openapi.json"));
+  const isFresh =
+    existsSync(join(assets, "reference/scalar.js")) && readText(join(assets, "openapi.json")) === document;
+  if (isFresh) return;
   const { status } = spawnSync(process.execPath, ["scripts/assets.mjs"], { cwd: projectRoot, stdio: "inherit" });
   if (status !== 0) throw new Error("scripts/assets.mjs failed. Run npm ci first.");
+}
+
+function readText(file: string): string | null {
+  return existsSync(file) ? readFileSync(file, "utf8") : null;
 }
 
 if (import.meta.main) {

@@ -45,8 +45,10 @@ export interface MutantRun {
 export interface Bar {
   name: string;
   mutants: readonly MutantRun[];
-  /** `mutant` null runs the product as it is. */
-  run(options: BarOptions, mutant: string | null): Promise<BarResult>;
+  /** The name of the run under the mutants' conditions without any damage: it has to pass. Left out of a quick run. */
+  control?: string;
+  /** `variant` null runs the product as it is. */
+  run(options: BarOptions, variant: string | null): Promise<BarResult>;
 }
 
 /** Runs a bar and its mutants, prints its line and returns whether all went as it should. */
@@ -54,17 +56,15 @@ export async function runBar(bar: Bar, options: BarOptions): Promise<boolean> {
   const begun = performance.now();
   const seconds = () => Math.round((performance.now() - begun) / 100) / 10;
   if (options.mutant !== null) {
-    const mutant = bar.mutants.find(({ name }) => name === options.mutant);
-    if (!mutant)
-      throw new RangeError(
-        `No mutant of ${bar.name} is called ${options.mutant}: ${bar.mutants.map(({ name }) => name).join(", ")}.`,
-      );
-    const result = await bar.run(options, mutant.name);
+    const known = [...bar.mutants.map(({ name }) => name), ...(bar.control === undefined ? [] : [bar.control])];
+    if (!known.includes(options.mutant))
+      throw new RangeError(`${bar.name} has no mutant ${options.mutant}, only ${known.join(", ")}.`);
+    const result = await bar.run(options, options.mutant);
     print({
       bar: bar.name,
       seed: options.seed,
       quick: options.quick,
-      mutant: mutant.name,
+      mutant: options.mutant,
       ...result,
       seconds: seconds(),
     });
@@ -72,9 +72,10 @@ export async function runBar(bar: Bar, options: BarOptions): Promise<boolean> {
   }
   const result = await bar.run(options, null);
   const ownSeconds = seconds();
+  const control = bar.control === undefined || options.quick ? null : await bar.run(options, bar.control);
   const mutants: MutantResult[] = [];
   for (const mutant of bar.mutants) mutants.push(await prove(bar, options, mutant));
-  const ok = result.ok && mutants.every(({ failedAsItShould }) => failedAsItShould);
+  const ok = result.ok && control?.ok !== false && mutants.every(({ failedAsItShould }) => failedAsItShould);
   print({
     bar: bar.name,
     seed: options.seed,
@@ -82,6 +83,7 @@ export async function runBar(bar: Bar, options: BarOptions): Promise<boolean> {
     ...result,
     ok,
     seconds: ownSeconds,
+    ...(control ? { control: { ok: control.ok, seen: control.violations.slice(0, 3) } } : {}),
     mutants,
     secondsWithMutants: seconds(),
   });

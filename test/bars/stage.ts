@@ -73,7 +73,8 @@ export async function openStage(patches: readonly Patch[] = []): Promise<Stage> 
 }
 
 function fill(folder: string, patches: readonly Patch[]): void {
-  for (const name of readdirSync(root)) if (!left.has(name)) cpSync(join(root, name), join(folder, name), { recursive: true });
+  for (const name of readdirSync(root))
+    if (!left.has(name)) cpSync(join(root, name), join(folder, name), { recursive: true });
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
   for (const { file, find, replace, times = 1 } of patches) {
     const path = join(folder, file);

@@ -1,6 +1,7 @@
 /** `npm run bench`: every figure as a ratio against its peer in the same run, one JSON line each. `-- name` runs one group. */
 const groups = {
   seal: () => import("./seal/bench.mjs"),
+  storage: () => import("./storage/run.mjs"),
   "request-path": () => import("./request-path/run.mjs"),
   "start-up": () => import("./start-up.mjs"),
 };

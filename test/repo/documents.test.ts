@@ -12,7 +12,7 @@ interface Operation {
 
 const document = JSON.parse(readFileSync("docs/openapi.json", "utf8")) as { paths: Record<string, Record<string, Operation>> };
 const shape = (path: string) => path.replaceAll(/\{[^}]+\}/g, "{}").replace(/\/$/, "");
-const published = new Map(Object.entries(document.paths).flatMap(([path, item]) => Object.entries(item).map(([method, operation]) => [`${method.toUpperCase()} ${shape(path)}`, operation] as const)));
+const published = new Map<string, Operation>(Object.entries(document.paths).flatMap(([path, item]) => Object.entries(item).map(([method, operation]) => [`${method.toUpperCase()} ${shape(path)}`, operation] as const)));
 /** The groups whose operations are built. */
 const built = new Set(["core"]);
 const wanted = readFileSync("test/repo/routes.txt", "utf8")

@@ -73,7 +73,7 @@ export async function retryJob(ctx: WorkspaceCtx, id: string): Promise<JobRow> {
 export async function waitForJob(ctx: WorkspaceCtx, id: string, waitSeconds: number): Promise<JobRow> {
   const until = ctx.now() + waitSeconds * 1_000;
   let row = await getJob(ctx, id);
-  for (let pauseMs = 25; !hasEnded(row.state) && ctx.now() < until; pauseMs = Math.min(pauseMs * 2, 500)) {
+  for (let pauseMs = 25; !hasEnded(row.state) && ctx.now() < until; pauseMs = Math.min(pauseMs * 2, 200)) {
     await scheduler.wait(pauseMs);
     row = await getJob(ctx, id);
   }

@@ -11,7 +11,8 @@ import type { EncryptionKeyRow } from "./tables.ts";
 import { holderOf, unwrapDataKey } from "./wrapping.ts";
 
 /** Without `objects` keys of a session are refused: whether the session lives could not be asked. */
-export type KeyCtx = Pick<Ctx, "db" | "settings"> & Partial<Pick<Ctx, "objects">> & { workspaceId: string; now(): number };
+export type KeyCtx = Pick<Ctx, "db" | "settings"> &
+  Partial<Pick<Ctx, "objects">> & { workspaceId: string; now(): number };
 
 /**
  * The 32 bytes of the data key that `keyId` (32 hexadecimal characters, from an image's header) names.
@@ -20,7 +21,8 @@ export type KeyCtx = Pick<Ctx, "db" | "settings"> & Partial<Pick<Ctx, "objects">
  */
 export async function openDataKey(ctx: KeyCtx, keyId: string): Promise<Uint8Array> {
   const found = /^[0-9a-f]{32}$/.test(keyId) ? await findDataKey(ctx, keyId) : null;
-  if (!found) throw new Problem("encryption-key-wrong", { detail: "No key of this workspace has the id that the images name." });
+  if (!found)
+    throw new Problem("encryption-key-wrong", { detail: "No key of this workspace has the id that the images name." });
   const { dataKey, holder } = found;
   if (dataKey.destroyedAt !== null) throw new Problem("encryption-key-destroyed");
   if (holder.state === "deactivated") throw new Problem("encryption-key-deactivated");

@@ -14,17 +14,24 @@ export interface V1Master {
 }
 
 /** The workspace's imports, newest first, at most 50; `externalUserId` null: those for every user id. A damaged one is left out. */
-export async function listV1Masters(ctx: Pick<KeyCtx, "db" | "settings" | "workspaceId">, externalUserId: string | null): Promise<V1Master[]> {
+export async function listV1Masters(
+  ctx: Pick<KeyCtx, "db" | "settings" | "workspaceId">,
+  externalUserId: string | null,
+): Promise<V1Master[]> {
   const rows = await listImports(ctx, externalUserId, maxImports);
   const masters = await Promise.all(rows.map((row) => openUnlessDamaged(ctx, row)));
   return masters.filter((master) => master !== null);
 }
 
 /** Throws `encryption-key-not-found` for anything but an import of this workspace, `encryption-key-deactivated`, `encryption-key-damaged`. */
-export async function openV1Master(ctx: Pick<KeyCtx, "db" | "settings" | "workspaceId">, id: string): Promise<V1Master> {
+export async function openV1Master(
+  ctx: Pick<KeyCtx, "db" | "settings" | "workspaceId">,
+  id: string,
+): Promise<V1Master> {
   const row = await findKey(ctx, id);
   if (!row) throw new Problem("encryption-key-not-found");
-  if (row.keyType !== "master") throw new Problem("encryption-key-not-found", { detail: "Format 1 seals with an imported master key only." });
+  if (row.keyType !== "master")
+    throw new Problem("encryption-key-not-found", { detail: "Format 1 seals with an imported master key only." });
   if (row.state !== "active") throw new Problem("encryption-key-deactivated");
   return open(ctx, row);
 }

@@ -36,7 +36,12 @@ async function dueRotations(ctx: Ctx): Promise<Enqueued[]> {
 }
 
 async function isWaiting(ctx: Ctx, workspaceId: string, name: string): Promise<boolean> {
-  const unfinished = await listJobs(ctx, workspaceId, { states: ["scheduled", "queued", "running", "paused"], name, before: null, limit: 1 });
+  const unfinished = await listJobs(ctx, workspaceId, {
+    states: ["scheduled", "queued", "running", "paused"],
+    name,
+    before: null,
+    limit: 1,
+  });
   return unfinished.length > 0;
 }
 

@@ -48,7 +48,8 @@ export async function ensureUserKey(ctx: WorkspaceCtx, description: string | nul
 /** The active key of the session that asks. Throws `session-required` for API keys, and for a session that has just ended. */
 export async function ensureSessionKey(ctx: WorkspaceCtx, description: string | null): Promise<Ensured> {
   const { actor, userId } = ctx;
-  if (actor.kind !== "user") throw new Problem("session-required", { detail: "Only a signed-in session can have a session key." });
+  if (actor.kind !== "user")
+    throw new Problem("session-required", { detail: "Only a signed-in session can have a session key." });
   const { sessionId } = actor;
   const expiresAt = await sessionEnd(ctx, { userId, sessionId });
   if (expiresAt === null) throw new Problem("session-required", { detail: "The session has ended." });
@@ -60,11 +61,21 @@ export async function ensureSessionKey(ctx: WorkspaceCtx, description: string | 
 }
 
 /** The unique index lets one of several parallel requests in; the others take what that one made. */
-async function insertOnce(ctx: WorkspaceCtx, making: Omit<KeyMaking, "id" | "raw">, find: () => Promise<EncryptionKeyRow | null>): Promise<Ensured> {
+async function insertOnce(
+  ctx: WorkspaceCtx,
+  making: Omit<KeyMaking, "id" | "raw">,
+  find: () => Promise<EncryptionKeyRow | null>,
+): Promise<Ensured> {
   const freely = withFreeIds(ctx);
   const row = await toKeyRow(ctx, { ...making, id: freely.newId("encryptionKey"), raw: ctx.random(keyBytes) });
   try {
-    await ctx.db.batch([insertKey(ctx, row), auditEntry(freely, "encryption-key.created", { target: row.id, details: { kind: row.keyType, version: row.version } })]);
+    await ctx.db.batch([
+      insertKey(ctx, row),
+      auditEntry(freely, "encryption-key.created", {
+        target: row.id,
+        details: { kind: row.keyType, version: row.version },
+      }),
+    ]);
     return { row, isNew: true };
   } catch (error) {
     const winner = isTaken(error) ? await find() : null;

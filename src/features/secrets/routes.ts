@@ -9,13 +9,20 @@ export const routes = [
     method: "post",
     path: "/v1/encryption-keys",
     summary: "Make a user or session key, or import an EchoCipher master key",
-    description: "A person has one active user key and a session one active key: asking again answers 200 with the one that exists.",
+    description:
+      "A person has one active user key and a session one active key: asking again answers 200 with the one that exists.",
     access: "encryption-keys:write",
     body: newKeyShape,
     returns: keyShape,
     status: 201,
     idempotent: true,
-    problems: ["encryption-key-invalid", "encryption-key-exists", "encryption-key-limit-reached", "session-required", "server-owned-member"],
+    problems: [
+      "encryption-key-invalid",
+      "encryption-key-exists",
+      "encryption-key-limit-reached",
+      "session-required",
+      "server-owned-member",
+    ],
     handle: async (ctx, { body }) => {
       const { key, isNew } = await service.createKey(ctx, body);
       return new Reply(key, { status: isNew ? 201 : 200 });

@@ -8,7 +8,16 @@ import { readMembership } from "#features/workspaces/service";
 import { readImport } from "./import-rules.ts";
 import { rewrapDataKeys } from "./jobs/rewrap-data-keys.ts";
 import { ensureSessionKey, ensureUserKey, type Ensured, toKeyRow } from "./own-keys.ts";
-import { type Asker, fingerprintOf, isOwnName, keyBytes, type KeyType, mayManage, maxImports, maySee } from "./rules.ts";
+import {
+  type Asker,
+  fingerprintOf,
+  isOwnName,
+  keyBytes,
+  type KeyType,
+  mayManage,
+  maxImports,
+  maySee,
+} from "./rules.ts";
 import { sessionEnd, sessionEnds } from "./sessions.ts";
 import type { KeyShape, NewKey } from "./shapes.ts";
 import * as store from "./store.ts";
@@ -48,7 +57,9 @@ async function makeKey(ctx: WorkspaceCtx, given: NewKey): Promise<Ensured> {
   const description = given.description ?? null;
   if (given.keyType === "master") return importMaster(ctx, given);
   if (given.userId !== undefined && !isMyself(ctx, given.userId)) {
-    throw new Problem("server-owned-member", { detail: "userId is the person who asks: keys are not made for others." });
+    throw new Problem("server-owned-member", {
+      detail: "userId is the person who asks: keys are not made for others.",
+    });
   }
   return given.keyType === "user" ? ensureUserKey(ctx, description) : ensureSessionKey(ctx, description);
 }
@@ -68,9 +79,21 @@ async function importMaster(ctx: WorkspaceCtx, given: Extract<NewKey, { keyType:
   if (known) throw importedAlready(known);
   if ((await store.countImports(ctx)) >= maxImports) throw new Problem("encryption-key-limit-reached");
   const description = given.description ?? null;
-  const row = await toKeyRow(ctx, { id, keyType: "master", format: 1, version: 1, userId: ctx.userId, description, externalUserId, raw });
+  const row = await toKeyRow(ctx, {
+    id,
+    keyType: "master",
+    format: 1,
+    version: 1,
+    userId: ctx.userId,
+    description,
+    externalUserId,
+    raw,
+  });
   try {
-    await ctx.db.batch([store.insertKey(ctx, row), auditEntry(ctx, "encryption-key.imported", { target: id, details: { externalUserId, fingerprint } })]);
+    await ctx.db.batch([
+      store.insertKey(ctx, row),
+      auditEntry(ctx, "encryption-key.imported", { target: id, details: { externalUserId, fingerprint } }),
+    ]);
   } catch (error) {
     const first = store.isTaken(error) ? await store.findImport(ctx, { externalUserId, fingerprint }) : null;
     throw first ? importedAlready(first) : error;
@@ -97,7 +120,10 @@ function notAdmin(detail: string): Problem {
 
 /** An API key acts with its maker's role, which its scopes do not tell. */
 async function askerOf(ctx: WorkspaceCtx): Promise<Asker> {
-  const role = ctx.actor.kind === "user" ? ctx.actor.role : (await readMembership(ctx.db, ctx.userId, ctx.workspaceId, ctx.now()))?.role;
+  const role =
+    ctx.actor.kind === "user"
+      ? ctx.actor.role
+      : (await readMembership(ctx.db, ctx.userId, ctx.workspaceId, ctx.now()))?.role;
   return { userId: ctx.userId, isAdmin: role === "owner" || role === "admin" };
 }
 
@@ -107,7 +133,13 @@ export async function listKeyPage(
 ) {
   if (query.userId !== undefined && !isMyself(ctx, query.userId)) throw new Problem("user-not-found");
   const asker = await askerOf(ctx);
-  const filter = { asker, ownOnly: query.userId !== undefined, keyType: query.keyType ?? null, before: readCursor(query), limit: query.limit + 1 };
+  const filter = {
+    asker,
+    ownOnly: query.userId !== undefined,
+    keyType: query.keyType ?? null,
+    before: readCursor(query),
+    limit: query.limit + 1,
+  };
   return toPage(await settle(ctx, await store.listKeys(ctx, filter)), query.limit, toKey);
 }
 
@@ -136,7 +168,8 @@ async function settle(ctx: WorkspaceCtx, rows: EncryptionKeyRow[]): Promise<Encr
   if (!rows.some(isOpen)) return rows;
   const ends = await sessionEnds(ctx, ctx.userId);
   const ended = rows.filter((row) => isOpen(row) && !ends.has(row.sessionId ?? "")).map((row) => row.id);
-  for (let from = 0; from < ended.length; from += 50) await ctx.db.batch([store.deactivateKeys(ctx, ended.slice(from, from + 50))]);
+  for (let from = 0; from < ended.length; from += 50)
+    await ctx.db.batch([store.deactivateKeys(ctx, ended.slice(from, from + 50))]);
   return rows.map((row) => {
     if (ended.includes(row.id)) return { ...row, state: "deactivated", deactivatedAt: ctx.now() };
     return isOpen(row) ? { ...row, expiresAt: ends.get(row.sessionId ?? "") ?? null } : row;
@@ -154,20 +187,37 @@ export async function rotateKey(ctx: WorkspaceCtx, id: string, owner: { userId?:
   const nextId = ctx.newId("encryptionKey");
   const jobId = ctx.newId("job");
   const made = ctx.isReplay ? await store.findKey(ctx, nextId) : null;
-  const previous = made ? await store.findUserKeyOfVersion(ctx, made.userId, made.version - 1) : await findManaged(ctx, id);
+  const previous = made
+    ? await store.findUserKeyOfVersion(ctx, made.userId, made.version - 1)
+    : await findManaged(ctx, id);
   if (!made && previous) await commitRotation(ctx, previous, { nextId, jobId });
   const [next, old] = await Promise.all([store.findKey(ctx, nextId), store.findKey(ctx, previous?.id ?? id)]);
   if (!next || !old) throw new Error("a rotation was committed and cannot be read");
   return { key: toKey(next), previous: toKey(old), jobId };
 }
 
-async function commitRotation(ctx: WorkspaceCtx, previous: EncryptionKeyRow, ids: { nextId: string; jobId: string }): Promise<void> {
+async function commitRotation(
+  ctx: WorkspaceCtx,
+  previous: EncryptionKeyRow,
+  ids: { nextId: string; jobId: string },
+): Promise<void> {
   if (previous.keyType !== "user") throw notRotatable("Import the new key, or make a new one, instead.");
   if (previous.state !== "active") throw notRotatable(`The key is ${previous.state}.`);
   const { userId, description } = previous;
   const version = (await store.lastVersion(ctx, userId, "user")) + 1;
-  const next = await toKeyRow(ctx, { id: ids.nextId, keyType: "user", format: 2, version, userId, description, raw: ctx.random(keyBytes) });
-  const rotated = auditEntry(ctx, "encryption-key.rotated", { target: previous.id, details: { successor: next.id, version } });
+  const next = await toKeyRow(ctx, {
+    id: ids.nextId,
+    keyType: "user",
+    format: 2,
+    version,
+    userId,
+    description,
+    raw: ctx.random(keyBytes),
+  });
+  const rotated = auditEntry(ctx, "encryption-key.rotated", {
+    target: previous.id,
+    details: { successor: next.id, version },
+  });
   const rewrap = rewrapDataKeys.row(ctx, { encryptionKeyId: previous.id }, { jobId: ids.jobId });
   try {
     await commitWithJobs(ctx, [store.retireKey(ctx, previous.id), store.insertKey(ctx, next), rotated], [rewrap]);
@@ -201,21 +251,36 @@ export interface NewDataKey {
  * A new random data key for one conversion, wrapped by the named key or else by the person's active user key.
  * Throws `encryption-key-not-found` (also for keys of other people and for format 1) and `encryption-key-deactivated` (also for retired keys).
  */
-export async function createDataKey(ctx: WorkspaceCtx, request: { conversionId: string; encryptionKeyId: string | null }): Promise<NewDataKey> {
+export async function createDataKey(
+  ctx: WorkspaceCtx,
+  request: { conversionId: string; encryptionKeyId: string | null },
+): Promise<NewDataKey> {
   const { conversionId, encryptionKeyId } = request;
   const row = encryptionKeyId === null ? (await ensureUserKey(ctx)).row : await findUsable(ctx, encryptionKeyId);
   const id = Buffer.from(ctx.random(16)).toString("hex");
   const wrappedKey = await wrapDataKey(ctx, await holderOf(ctx.settings, row), { id, raw: ctx.random(keyBytes) });
   const { workspaceId } = ctx;
-  const statement = store.insertDataKey(ctx, { id, workspaceId, conversionId, encryptionKeyId: row.id, wrappedKey, destroyedAt: null, createdAt: ctx.now() });
+  const statement = store.insertDataKey(ctx, {
+    id,
+    workspaceId,
+    conversionId,
+    encryptionKeyId: row.id,
+    wrappedKey,
+    destroyedAt: null,
+    createdAt: ctx.now(),
+  });
   return { keyId: id, statement, encryptionKeyId: row.id };
 }
 
 async function findUsable(ctx: WorkspaceCtx, id: string): Promise<EncryptionKeyRow> {
   const row = await store.findKey(ctx, id);
   if (!row || row.userId !== ctx.userId) throw new Problem("encryption-key-not-found");
-  if (row.keyType === "master") throw new Problem("encryption-key-not-found", { detail: "An imported master key seals format 1 only." });
-  if (row.state === "retired") throw new Problem("encryption-key-deactivated", { detail: "The key was rotated: it opens only. Use its successor." });
+  if (row.keyType === "master")
+    throw new Problem("encryption-key-not-found", { detail: "An imported master key seals format 1 only." });
+  if (row.state === "retired")
+    throw new Problem("encryption-key-deactivated", {
+      detail: "The key was rotated: it opens only. Use its successor.",
+    });
   if (row.state === "deactivated") throw new Problem("encryption-key-deactivated");
   if (row.keyType === "session") await requireOwnSession(ctx, row);
   return row;
@@ -223,8 +288,10 @@ async function findUsable(ctx: WorkspaceCtx, id: string): Promise<EncryptionKeyR
 
 /** A session key serves its own session only, while that lasts. */
 async function requireOwnSession(ctx: WorkspaceCtx, { userId, sessionId }: EncryptionKeyRow): Promise<void> {
-  if (ctx.actor.kind !== "user" || sessionId === null || ctx.actor.sessionId !== sessionId) throw new Problem("encryption-key-not-found");
-  if ((await sessionEnd(ctx, { userId, sessionId })) === null) throw new Problem("encryption-key-deactivated", { detail: "The session has ended." });
+  if (ctx.actor.kind !== "user" || sessionId === null || ctx.actor.sessionId !== sessionId)
+    throw new Problem("encryption-key-not-found");
+  if ((await sessionEnd(ctx, { userId, sessionId })) === null)
+    throw new Problem("encryption-key-deactivated", { detail: "The session has ended." });
 }
 
 /** For the status page: how many keys an older master key still wraps. */

@@ -5,7 +5,10 @@ import { checkSession, listSessions } from "#durable/session-store/client";
 type SessionCtx = Pick<Ctx, "objects"> & { now(): number };
 
 /** When the session will end unless it is renewed (milliseconds); null: it has ended. */
-export async function sessionEnd(ctx: SessionCtx, session: { userId: string; sessionId: string }): Promise<number | null> {
+export async function sessionEnd(
+  ctx: SessionCtx,
+  session: { userId: string; sessionId: string },
+): Promise<number | null> {
   const check = await checkSession(ctx.objects.SESSION_STORE, session, { nowMs: ctx.now(), maxAgeMs: 0 });
   return check.active ? check.expiresAtMs : null;
 }

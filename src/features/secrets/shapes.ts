@@ -3,11 +3,21 @@ import * as z from "zod";
 import { pageOf, pageQuery } from "#core/page";
 
 export const keyParams = z.object({
-  id: z.string().max(64).meta({ example: "ekey_01kahs7m3n0000000000000000", description: "The key's id, or `active`: your own active user key." }),
+  id: z
+    .string()
+    .max(64)
+    .meta({
+      example: "ekey_01kahs7m3n0000000000000000",
+      description: "The key's id, or `active`: your own active user key.",
+    }),
 });
 
 export const keyOwnerQuery = z.object({
-  userId: z.string().max(64).optional().meta({ description: "Your own id or `me`: other people's keys are not reached this way." }),
+  userId: z
+    .string()
+    .max(64)
+    .optional()
+    .meta({ description: "Your own id or `me`: other people's keys are not reached this way." }),
 });
 
 export const keyListQuery = pageQuery.extend({
@@ -21,14 +31,19 @@ export const keyShape = z
     keyType: z.enum(["user", "master", "session"]),
     format: z.union([z.literal(1), z.literal(2)]),
     version: z.number().int(),
-    state: z.enum(["active", "retired", "deactivated"]).meta({ description: "Retired keys open only; deactivated ones refuse everything." }),
+    state: z
+      .enum(["active", "retired", "deactivated"])
+      .meta({ description: "Retired keys open only; deactivated ones refuse everything." }),
     fingerprint: z.string().meta({ description: "Names the key within its workspace; tells nothing of it." }),
     description: z.string().nullable(),
     externalUserId: z.string().nullable().meta({ description: "Format 1: the user id that the key was used with." }),
     createdAt: z.string(),
     rotatedAt: z.string().nullable(),
     deactivatedAt: z.string().nullable(),
-    expiresAt: z.string().nullable().meta({ description: "Of a session key: when its session ends unless it is renewed." }),
+    expiresAt: z
+      .string()
+      .nullable()
+      .meta({ description: "Of a session key: when its session ends unless it is renewed." }),
   })
   .meta({ id: "EncryptionKey" });
 
@@ -45,14 +60,21 @@ export const newKeyShape = z
       keyType: z.literal("master"),
       format: z.literal(1),
       keyHex: z.string().max(200).meta({ description: "64 hexadecimal characters; stored wrapped and never shown." }),
-      userId: z.string().max(300).meta({ description: "The EchoCipher user id that the key was used with, case-sensitive." }),
+      userId: z
+        .string()
+        .max(300)
+        .meta({ description: "The EchoCipher user id that the key was used with, case-sensitive." }),
       description,
     }),
   ])
   .meta({ id: "NewEncryptionKey" });
 
 export const rotationShape = z
-  .object({ key: keyShape, previous: keyShape, jobId: z.string().meta({ description: "The job that moves data keys to the new key." }) })
+  .object({
+    key: keyShape,
+    previous: keyShape,
+    jobId: z.string().meta({ description: "The job that moves data keys to the new key." }),
+  })
   .meta({ id: "EncryptionKeyRotation" });
 
 export type KeyShape = z.output<typeof keyShape>;

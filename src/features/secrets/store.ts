@@ -11,7 +11,8 @@ type Db = { db: Database };
 type InWorkspace = Db & { workspaceId: string };
 type Timed = InWorkspace & { now(): number };
 
-const inWorkspace = (ctx: InWorkspace, id: string) => and(eq(encryptionKeys.id, id), eq(encryptionKeys.workspaceId, ctx.workspaceId));
+const inWorkspace = (ctx: InWorkspace, id: string) =>
+  and(eq(encryptionKeys.id, id), eq(encryptionKeys.workspaceId, ctx.workspaceId));
 
 export function insertKey(ctx: Db, row: EncryptionKeyRow): Statement {
   return ctx.db.insert(encryptionKeys).values(row);
@@ -47,7 +48,11 @@ export async function findActiveUserKeyOf(ctx: InWorkspace, userId: string): Pro
 }
 
 /** A person's user keys are numbered without gaps, and the active one is always the last. */
-export async function findUserKeyOfVersion(ctx: InWorkspace, userId: string, version: number): Promise<EncryptionKeyRow | null> {
+export async function findUserKeyOfVersion(
+  ctx: InWorkspace,
+  userId: string,
+  version: number,
+): Promise<EncryptionKeyRow | null> {
   const [row] = await ctx.db
     .select()
     .from(encryptionKeys)
@@ -82,7 +87,13 @@ export async function lastVersion(ctx: InWorkspace, userId: string, keyType: Key
   const [row] = await ctx.db
     .select({ version: max(encryptionKeys.version) })
     .from(encryptionKeys)
-    .where(and(eq(encryptionKeys.workspaceId, ctx.workspaceId), eq(encryptionKeys.userId, userId), eq(encryptionKeys.keyType, keyType)));
+    .where(
+      and(
+        eq(encryptionKeys.workspaceId, ctx.workspaceId),
+        eq(encryptionKeys.userId, userId),
+        eq(encryptionKeys.keyType, keyType),
+      ),
+    );
   return row?.version ?? 0;
 }
 
@@ -114,14 +125,24 @@ export async function listKeys(ctx: InWorkspace, filter: KeyFilter): Promise<Enc
 }
 
 const livingImports = (ctx: InWorkspace) =>
-  and(eq(encryptionKeys.workspaceId, ctx.workspaceId), eq(encryptionKeys.keyType, "master"), ne(encryptionKeys.state, "deactivated"));
+  and(
+    eq(encryptionKeys.workspaceId, ctx.workspaceId),
+    eq(encryptionKeys.keyType, "master"),
+    ne(encryptionKeys.state, "deactivated"),
+  );
 
 /** Newest first. `externalUserId` null: those of every user id. */
-export async function listImports(ctx: InWorkspace, externalUserId: string | null, limit: number): Promise<EncryptionKeyRow[]> {
+export async function listImports(
+  ctx: InWorkspace,
+  externalUserId: string | null,
+  limit: number,
+): Promise<EncryptionKeyRow[]> {
   return ctx.db
     .select()
     .from(encryptionKeys)
-    .where(and(livingImports(ctx), externalUserId === null ? undefined : eq(encryptionKeys.externalUserId, externalUserId)))
+    .where(
+      and(livingImports(ctx), externalUserId === null ? undefined : eq(encryptionKeys.externalUserId, externalUserId)),
+    )
     .orderBy(desc(encryptionKeys.id))
     .limit(limit);
 }
@@ -131,11 +152,20 @@ export async function countImports(ctx: InWorkspace): Promise<number> {
   return row?.keys ?? 0;
 }
 
-export async function findImport(ctx: InWorkspace, key: { externalUserId: string; fingerprint: string }): Promise<EncryptionKeyRow | null> {
+export async function findImport(
+  ctx: InWorkspace,
+  key: { externalUserId: string; fingerprint: string },
+): Promise<EncryptionKeyRow | null> {
   const [row] = await ctx.db
     .select()
     .from(encryptionKeys)
-    .where(and(livingImports(ctx), eq(encryptionKeys.externalUserId, key.externalUserId), eq(encryptionKeys.fingerprint, key.fingerprint)));
+    .where(
+      and(
+        livingImports(ctx),
+        eq(encryptionKeys.externalUserId, key.externalUserId),
+        eq(encryptionKeys.fingerprint, key.fingerprint),
+      ),
+    );
   return row ?? null;
 }
 
@@ -151,16 +181,26 @@ export function deactivateKeys(ctx: Timed, ids: string[]): Statement {
   return ctx.db
     .update(encryptionKeys)
     .set({ state: "deactivated", deactivatedAt: ctx.now() })
-    .where(and(eq(encryptionKeys.workspaceId, ctx.workspaceId), inArray(encryptionKeys.id, ids), ne(encryptionKeys.state, "deactivated")));
+    .where(
+      and(
+        eq(encryptionKeys.workspaceId, ctx.workspaceId),
+        inArray(encryptionKeys.id, ids),
+        ne(encryptionKeys.state, "deactivated"),
+      ),
+    );
 }
 
 export async function findPersonNames(ctx: Db, userId: string): Promise<PersonNames | null> {
-  const [row] = await ctx.db.select({ email: users.email, username: users.username }).from(users).where(eq(users.id, userId));
+  const [row] = await ctx.db
+    .select({ email: users.email, username: users.username })
+    .from(users)
+    .where(eq(users.id, userId));
   return row ? { userId, ...row } : null;
 }
 
 /** Every key that an older or other master key wraps; an `or` of two ranges, because the index serves ranges and not `<>`. */
-const stale = (currentVersion: number) => or(lt(encryptionKeys.masterVersion, currentVersion), gt(encryptionKeys.masterVersion, currentVersion));
+const stale = (currentVersion: number) =>
+  or(lt(encryptionKeys.masterVersion, currentVersion), gt(encryptionKeys.masterVersion, currentVersion));
 
 export async function countStale(ctx: Db, currentVersion: number): Promise<number> {
   const [row] = await ctx.db.select({ keys: count() }).from(encryptionKeys).where(stale(currentVersion));
@@ -168,7 +208,10 @@ export async function countStale(ctx: Db, currentVersion: number): Promise<numbe
 }
 
 /** For the master rotation only, which acts for the deployment and not in a workspace. */
-export async function listStale(ctx: Db, page: { currentVersion: number; after: string; limit: number }): Promise<EncryptionKeyRow[]> {
+export async function listStale(
+  ctx: Db,
+  page: { currentVersion: number; after: string; limit: number },
+): Promise<EncryptionKeyRow[]> {
   return ctx.db
     .select()
     .from(encryptionKeys)
@@ -205,7 +248,10 @@ export async function findDataKey(ctx: InWorkspace, id: string) {
   const [row] = await ctx.db
     .select({ dataKey: dataKeys, holder: encryptionKeys })
     .from(dataKeys)
-    .innerJoin(encryptionKeys, and(eq(encryptionKeys.id, dataKeys.encryptionKeyId), eq(encryptionKeys.workspaceId, dataKeys.workspaceId)))
+    .innerJoin(
+      encryptionKeys,
+      and(eq(encryptionKeys.id, dataKeys.encryptionKeyId), eq(encryptionKeys.workspaceId, dataKeys.workspaceId)),
+    )
     .where(and(eq(dataKeys.id, id), eq(dataKeys.workspaceId, ctx.workspaceId)));
   return row ?? null;
 }
@@ -214,11 +260,21 @@ export function destroyKeysOf(ctx: Timed, conversionId: string): Statement {
   return ctx.db
     .update(dataKeys)
     .set({ wrappedKey: "", destroyedAt: ctx.now() })
-    .where(and(eq(dataKeys.workspaceId, ctx.workspaceId), eq(dataKeys.conversionId, conversionId), isNull(dataKeys.destroyedAt)));
+    .where(
+      and(
+        eq(dataKeys.workspaceId, ctx.workspaceId),
+        eq(dataKeys.conversionId, conversionId),
+        isNull(dataKeys.destroyedAt),
+      ),
+    );
 }
 
 const livingUnder = (ctx: InWorkspace, encryptionKeyId: string) =>
-  and(eq(dataKeys.encryptionKeyId, encryptionKeyId), eq(dataKeys.workspaceId, ctx.workspaceId), isNull(dataKeys.destroyedAt));
+  and(
+    eq(dataKeys.encryptionKeyId, encryptionKeyId),
+    eq(dataKeys.workspaceId, ctx.workspaceId),
+    isNull(dataKeys.destroyedAt),
+  );
 
 export async function countDataKeysUnder(ctx: InWorkspace, encryptionKeyId: string): Promise<number> {
   const [row] = await ctx.db.select({ keys: count() }).from(dataKeys).where(livingUnder(ctx, encryptionKeyId));
@@ -241,7 +297,11 @@ export async function listDataKeysUnder(
  * Moves data keys from one encryption key to another. Conditional, so that a key destroyed meanwhile stays destroyed, a second run
  * changes nothing, and nothing moves to a key that is no longer the active one.
  */
-export function moveDataKeys(ctx: InWorkspace, page: { id: string; wrappedKey: string }[], between: { from: string; to: string }): Statement {
+export function moveDataKeys(
+  ctx: InWorkspace,
+  page: { id: string; wrappedKey: string }[],
+  between: { from: string; to: string },
+): Statement {
   const active = ctx.db
     .select({ id: encryptionKeys.id })
     .from(encryptionKeys)
@@ -256,7 +316,10 @@ export function moveDataKeys(ctx: InWorkspace, page: { id: string; wrappedKey: s
 /** Retired user keys that still wrap data keys although a successor is active: what came while the rotation's job ran. */
 export async function listUnfinishedRotations(ctx: Db, limit: number): Promise<{ id: string; workspaceId: string }[]> {
   const successor = alias(encryptionKeys, "successor");
-  const living = ctx.db.select({ id: dataKeys.id }).from(dataKeys).where(and(eq(dataKeys.encryptionKeyId, encryptionKeys.id), isNull(dataKeys.destroyedAt)));
+  const living = ctx.db
+    .select({ id: dataKeys.id })
+    .from(dataKeys)
+    .where(and(eq(dataKeys.encryptionKeyId, encryptionKeys.id), isNull(dataKeys.destroyedAt)));
   const active = ctx.db
     .select({ id: successor.id })
     .from(successor)

@@ -33,7 +33,9 @@ export const encryptionKeys = sqliteTable(
     index("encryption_keys_by_workspace").on(table.workspaceId, table.id),
     index("encryption_keys_by_person").on(table.workspaceId, table.userId, table.keyType),
     index("encryption_keys_by_master").on(table.masterVersion, table.id),
-    index("encryption_keys_retired").on(table.id).where(sql`state = 'retired'`),
+    index("encryption_keys_retired")
+      .on(table.id)
+      .where(sql`state = 'retired'`),
     uniqueIndex("encryption_keys_one_active_user_key")
       .on(table.workspaceId, table.userId)
       .where(sql`key_type = 'user' and state = 'active'`),

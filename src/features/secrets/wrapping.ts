@@ -25,7 +25,11 @@ async function masterKek(master: MasterKey): Promise<CryptoKey> {
 }
 
 /** Wraps under the current master key. */
-export async function wrapEncryptionKey(ctx: WrapCtx, name: KeyName, raw: Uint8Array): Promise<{ wrappedKey: string; masterVersion: number }> {
+export async function wrapEncryptionKey(
+  ctx: WrapCtx,
+  name: KeyName,
+  raw: Uint8Array,
+): Promise<{ wrappedKey: string; masterVersion: number }> {
   const [master] = ctx.settings.masterKeys;
   const wrappedKey = await wrap(await masterKek(master), raw, { aadText: encryptionKeyText(name), random: ctx.random });
   return { wrappedKey, masterVersion: master.version };
@@ -35,7 +39,11 @@ export async function wrapEncryptionKey(ctx: WrapCtx, name: KeyName, raw: Uint8A
 export async function unwrapEncryptionKey(settings: Settings, row: EncryptionKeyRow): Promise<Uint8Array<ArrayBuffer>> {
   const master = settings.masterKeys.find((candidate) => candidate.version === row.masterVersion);
   // While a new MASTER_KEYS spreads, an isolate may still run with the old one: the caller tries again.
-  if (!master) throw new Problem("unavailable", { detail: "The master key of this key is not configured.", headers: { "retry-after": "30" } });
+  if (!master)
+    throw new Problem("unavailable", {
+      detail: "The master key of this key is not configured.",
+      headers: { "retry-after": "30" },
+    });
   return authentic(unwrap(await masterKek(master), row.wrappedKey, encryptionKeyText(row)));
 }
 
@@ -49,12 +57,19 @@ export async function holderOf(settings: Settings, row: EncryptionKeyRow): Promi
   return { row, kek: await importKek(await unwrapEncryptionKey(settings, row)) };
 }
 
-export async function wrapDataKey(ctx: Pick<Ctx, "random">, holder: Holder, key: { id: string; raw: Uint8Array }): Promise<string> {
+export async function wrapDataKey(
+  ctx: Pick<Ctx, "random">,
+  holder: Holder,
+  key: { id: string; raw: Uint8Array },
+): Promise<string> {
   return wrap(holder.kek, key.raw, { aadText: textOf(holder, key.id), random: ctx.random });
 }
 
 /** Throws `encryption-key-damaged`. */
-export async function unwrapDataKey(holder: Holder, key: { id: string; wrappedKey: string }): Promise<Uint8Array<ArrayBuffer>> {
+export async function unwrapDataKey(
+  holder: Holder,
+  key: { id: string; wrappedKey: string },
+): Promise<Uint8Array<ArrayBuffer>> {
   return authentic(unwrap(holder.kek, key.wrappedKey, textOf(holder, key.id)));
 }
 

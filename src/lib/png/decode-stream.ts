@@ -7,11 +7,15 @@ import { IDAT, IEND, IHDR, PNG_HEAD_BYTES, type PngSize, checkChunkOrder, isPng,
 import { crc32 } from "#lib/png/crc";
 import type { PngPixels } from "#lib/png/decode";
 import { PngError } from "#lib/png/error";
+import { releaseMemory } from "#lib/png/memory";
 import { dropAlpha, unfilterRow } from "#lib/png/rows";
 
 const INFLATED_PIECE_BYTES = 262_144;
 
-/** Decodes a PNG that arrives in pieces of any size. Throws PngError; errors of the source pass through. */
+/**
+ * Decodes a PNG that arrives in pieces of any size, each of which may be overwritten when the next is asked for. Throws
+ * PngError; errors of the source pass through.
+ */
 export async function decodePngStream(
   source: AsyncIterable<Uint8Array>,
   options: { rgbBytesMax: number },
@@ -115,7 +119,11 @@ function createInflater(push: (piece: Uint8Array) => void): Inflater {
   });
   // Nobody may be waiting at the moment of failure; every later wait sees the rejection.
   failed.catch(() => undefined);
-  stream.on("data", (piece: Uint8Array) => {
+  let previous: Uint8Array<ArrayBuffer> | undefined;
+  stream.on("data", (piece: Uint8Array<ArrayBuffer>) => {
+    // Pieces are cut from one buffer after the other; those already copied would otherwise wait for the garbage collector.
+    if (previous !== undefined && previous.buffer !== piece.buffer) releaseMemory(previous);
+    previous = piece;
     try {
       push(piece);
     } catch (error) {

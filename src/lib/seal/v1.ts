@@ -126,8 +126,8 @@ export async function openChunkV1(input: OpenChunkInput): Promise<{ header: Chun
 }
 
 /**
- * The bytes of one image in pieces, so that no second copy of a 50 MiB chunk is needed. The first piece comes when the
- * whole image has been authenticated; `hash-mismatch` and `decompression-failed` come at the end. Errors as `openChunkV1`.
+ * The bytes of one image in pieces, so that no second copy of a 50 MiB chunk is needed; a piece is valid until the next is
+ * asked for. The first comes when the whole image has been authenticated; `hash-mismatch` and `decompression-failed` come at the end. Errors as `openChunkV1`.
  */
 export async function* streamChunkV1(input: OpenChunkInput): AsyncGenerator<Uint8Array> {
   const { header, json } = readChunkHeader(input.rgb);
@@ -136,7 +136,7 @@ export async function* streamChunkV1(input: OpenChunkInput): AsyncGenerator<Uint
   chunk.end = findEnd(chunk, header);
   const hash = createHash("sha256");
   let doneBytes = 0;
-  for await (const piece of header.compressed ? decompressPieces(decrypt(chunk), header) : decrypt(chunk)) {
+  for await (const piece of header.compressed ? decompressPieces(decrypt(chunk), header) : releaseBehind(decrypt(chunk))) {
     doneBytes += piece.byteLength;
     if (doneBytes > header.chunkBytes) break;
     hash.update(piece);
@@ -178,9 +178,10 @@ function* listEnds(rgb: Uint8Array, header: ChunkHeader): Generator<number> {
   for (let attempt = 0; attempt < TRIM_ATTEMPTS_MAX && trimmed + attempt <= rgb.byteLength; attempt++) yield trimmed + attempt;
 }
 
-function createDecipher({ key, rgb, additionalData }: Chunk): DecipherGCM {
-  const nonce = rgb.subarray(HEADER_AREA_BYTES, CIPHERTEXT_OFFSET);
-  return createDecipheriv("aes-256-gcm", key, nonce).setAAD(additionalData);
+function createDecipher({ key, rgb, end, additionalData }: Chunk): DecipherGCM {
+  const decipher = createDecipheriv("aes-256-gcm", key, rgb.subarray(HEADER_AREA_BYTES, CIPHERTEXT_OFFSET));
+  // workerd wants the tag before the first byte.
+  return decipher.setAAD(additionalData).setAuthTag(rgb.subarray(end - TAG_BYTES, end));
 }
 
 function* listParts({ rgb, end }: Chunk): Generator<Uint8Array> {
@@ -192,8 +193,7 @@ function* listParts({ rgb, end }: Chunk): Generator<Uint8Array> {
 /** Whether the tag fits. Nothing is kept or overwritten. */
 function isGenuine(chunk: Chunk): boolean {
   const decipher = createDecipher(chunk);
-  decipher.setAuthTag(chunk.rgb.subarray(chunk.end - TAG_BYTES, chunk.end));
-  for (const part of listParts(chunk)) decipher.update(part);
+  for (const part of listParts(chunk)) releaseMemory(toBytes(decipher.update(part)));
   try {
     decipher.final();
     return true;
@@ -202,20 +202,34 @@ function isGenuine(chunk: Chunk): boolean {
   }
 }
 
-/** The plaintext of a chunk that `isGenuine` has seen; the tag is not checked again. */
-function* decrypt(chunk: Chunk): Generator<Uint8Array> {
+/** The plaintext of a chunk that `isGenuine` has seen; a consumer may overwrite the pixels behind each piece. */
+function* decrypt(chunk: Chunk): Generator<Uint8Array<ArrayBuffer>> {
   const decipher = createDecipher(chunk);
-  for (const part of listParts(chunk)) yield decipher.update(part);
+  for (const part of listParts(chunk)) yield toBytes(decipher.update(part));
+}
+
+function* releaseBehind(pieces: Iterable<Uint8Array<ArrayBuffer>>): Generator<Uint8Array> {
+  for (const piece of pieces) {
+    yield piece;
+    releaseMemory(piece);
+  }
+}
+
+function toBytes(buffer: Buffer): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(buffer.buffer as ArrayBuffer, buffer.byteOffset, buffer.byteLength);
 }
 
 /** Streams take what fits into their buffers and wait for the reader, so a bomb costs no more memory than they hold. */
 async function* decompressPieces(frame: Iterable<Uint8Array>, header: ChunkHeader): AsyncGenerator<Uint8Array> {
-  const unzip = Readable.from(frame, { objectMode: false }).pipe(createZstdDecompress({ chunkSize: PIECE_BYTES }));
+  const source = Readable.from(frame, { objectMode: false });
+  const unzip = source.pipe(createZstdDecompress({ chunkSize: PIECE_BYTES }));
+  source.on("error", (error) => unzip.destroy(error));
   try {
     for await (const piece of unzip) yield piece as Uint8Array;
   } catch {
     throw new SealError("decompression-failed", { index: header.chunkIndex });
   } finally {
+    source.destroy();
     unzip.destroy();
   }
 }

@@ -4,16 +4,23 @@ import type { Patch } from "../stage.ts";
 
 interface CrashMutant extends MutantRun {
   patches: Patch[];
-  /** A lease that means nothing shows only when jobs are offered again while they run. */
-  tickEveryMs?: number;
 }
 
 const store = "src/core/job-store.ts";
+const sending = "await queueOf(ctx.env, message.lane).send(";
 
-/** Recovery in seconds instead of minutes, so that a lost job is known to be lost sooner. The bar without a mutant keeps the product's own. */
-export const quickRecovery: Patch[] = [
+/**
+ * What a mutant meets, and the control run too, which has to pass. Recovery takes seconds instead of minutes, so that a lost job is known to
+ * be lost sooner; and each hint arrives twice at once, as queues may deliver it: the local one never does, and works off one by one.
+ */
+export const conditions: Patch[] = [
   { file: store, find: "leaseMs = 30_000", replace: "leaseMs = 6_000" },
   { file: store, find: "reofferMs = 60_000", replace: "reofferMs = 8_000" },
+  {
+    file: "src/app/context.ts",
+    find: sending,
+    replace: `for (const queue of [queueOf(ctx.env, message.lane), ctx.env.TRANSCRIPTION_QUEUE]) await queue.send(`,
+  },
 ];
 
 export const mutants: CrashMutant[] = [
@@ -25,7 +32,6 @@ export const mutants: CrashMutant[] = [
   {
     name: "no-fence",
     provenBy: "doubled: end of job",
-    tickEveryMs: 250,
     patches: [
       { file: store, find: "sql`(${jobs.leaseToken} is ${leaseToken})`", replace: "sql`1`" },
       {
@@ -43,7 +49,7 @@ export const mutants: CrashMutant[] = [
   },
   {
     name: "no-idempotency",
-    provenBy: "doubled",
+    provenBy: "doubled: conversion",
     patches: [
       {
         file: "src/app/idempotency.ts",

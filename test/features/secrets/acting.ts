@@ -10,7 +10,9 @@ import { bindings, type Person, systemContext } from "#test/support/harness";
 
 /** The context that a request of this person would have; hints to the queue are dropped, so that jobs run only where a test says so. */
 export function actAs(person: Person, overrides: Partial<Bindings> = {}): AppCtx & WorkspaceCtx {
-  const { sid } = JSON.parse(atob((person.token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/"))) as { sid: string };
+  const { sid } = JSON.parse(atob((person.token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/"))) as {
+    sid: string;
+  };
   return Object.assign(quietContext(overrides), {
     actor: { kind: "user" as const, userId: person.userId, sessionId: sid, role: "owner" as const },
     userId: person.userId,
@@ -26,7 +28,11 @@ export function quietContext(overrides: Partial<Bindings> = {}): AppCtx {
   return ctx;
 }
 
-export async function storeDataKeys(ctx: WorkspaceCtx, count: number, encryptionKeyId: string | null = null): Promise<{ keyId: string; conversionId: string; raw: string }[]> {
+export async function storeDataKeys(
+  ctx: WorkspaceCtx,
+  count: number,
+  encryptionKeyId: string | null = null,
+): Promise<{ keyId: string; conversionId: string; raw: string }[]> {
   const made: { keyId: string; conversionId: string; raw: string }[] = [];
   for (let index = 0; index < count; index += 1) {
     const conversionId = makeId("conversion", ctx.now(), ctx.random(16));
@@ -50,14 +56,18 @@ export async function refusal(work: Promise<unknown>): Promise<string> {
 }
 
 export async function jobRow(id: string) {
-  return bindings.DB.prepare("select state, done, total, result, problem_code as problemCode, attempt from jobs where id = ?").bind(id).first<{
-    state: string;
-    done: number;
-    total: number;
-    result: string | null;
-    problemCode: string | null;
-    attempt: number;
-  }>();
+  return bindings.DB.prepare(
+    "select state, done, total, result, problem_code as problemCode, attempt from jobs where id = ?",
+  )
+    .bind(id)
+    .first<{
+      state: string;
+      done: number;
+      total: number;
+      result: string | null;
+      problemCode: string | null;
+      attempt: number;
+    }>();
 }
 
 /** Runs a job until it has ended, also when another consumer has it or it is to be tried again. */
@@ -71,10 +81,24 @@ export async function finish(ctx: AppCtx, jobId: string) {
 }
 
 /** Stores a row for a job without telling the queue. */
-export async function plantJob(ctx: AppCtx, job: { name: string; workspaceId: string; payload: Record<string, unknown> }): Promise<string> {
+export async function plantJob(
+  ctx: AppCtx,
+  job: { name: string; workspaceId: string; payload: Record<string, unknown> },
+): Promise<string> {
   const id = makeId("job", ctx.now(), ctx.random(16));
   const { name, workspaceId } = job;
-  await ctx.db.batch([insertJob(ctx, { id, workspaceId, userId: null, name, lane: "delivery", payload: JSON.stringify(job.payload), maxAttempts: 5, runAt: ctx.now() })]);
+  await ctx.db.batch([
+    insertJob(ctx, {
+      id,
+      workspaceId,
+      userId: null,
+      name,
+      lane: "delivery",
+      payload: JSON.stringify(job.payload),
+      maxAttempts: 5,
+      runAt: ctx.now(),
+    }),
+  ]);
   return id;
 }
 

@@ -10,8 +10,11 @@ async function userKey(person: Person): Promise<string> {
   return (await person.call("POST", keysPath, { body: { keyType: "user" } })).body.id;
 }
 
-const setColumn = (table: "data_keys" | "encryption_keys", column: string, { id, value }: { id: string; value: string | number }) =>
-  bindings.DB.prepare(`update ${table} set ${column} = ? where id = ?`).bind(value, id).run();
+const setColumn = (
+  table: "data_keys" | "encryption_keys",
+  column: string,
+  { id, value }: { id: string; value: string | number },
+) => bindings.DB.prepare(`update ${table} set ${column} = ? where id = ?`).bind(value, id).run();
 
 /** The same base64 with one bit of its last byte before the padding changed. */
 function flipped(wrapped: string, index: number): string {
@@ -21,7 +24,13 @@ function flipped(wrapped: string, index: number): string {
 }
 
 async function wrappedKey(table: "data_keys" | "encryption_keys", id: string): Promise<string> {
-  return (await bindings.DB.prepare(`select wrapped_key as wrapped from ${table} where id = ?`).bind(id).first<{ wrapped: string }>())?.wrapped ?? "";
+  return (
+    (
+      await bindings.DB.prepare(`select wrapped_key as wrapped from ${table} where id = ?`)
+        .bind(id)
+        .first<{ wrapped: string }>()
+    )?.wrapped ?? ""
+  );
 }
 
 describe("a data key", () => {
@@ -50,7 +59,13 @@ describe("a data key", () => {
     const [ctx, stranger] = [actAs(await signUp()), actAs(await signUp())];
     const [made] = await storeDataKeys(ctx, 1);
     await storeDataKeys(stranger, 1);
-    for (const [asking, id] of [[stranger, made?.keyId], [ctx, "00".repeat(16)], [ctx, ""], [ctx, `${made?.keyId} `], [ctx, made?.keyId.toUpperCase().padStart(33, "A")]] as const) {
+    for (const [asking, id] of [
+      [stranger, made?.keyId],
+      [ctx, "00".repeat(16)],
+      [ctx, ""],
+      [ctx, `${made?.keyId} `],
+      [ctx, made?.keyId.toUpperCase().padStart(33, "A")],
+    ] as const) {
       expect(await refusal(open(asking, id ?? ""))).toBe("encryption-key-wrong");
     }
   });
@@ -65,12 +80,20 @@ describe("a data key", () => {
     expect(await refusal(open(actAs(thief), id))).toBe("encryption-key-damaged");
   });
 
-  it.each([["version", 0], ["nonce", 1], ["ciphertext", 13], ["tag", 60]])("does not open with an altered %s in any level", async (_, index) => {
+  it.each([
+    ["version", 0],
+    ["nonce", 1],
+    ["ciphertext", 13],
+    ["tag", 60],
+  ])("does not open with an altered %s in any level", async (_, index) => {
     const person = await signUp();
     const ctx = actAs(person);
     const [made] = await storeDataKeys(ctx, 1);
     const id = made?.keyId ?? "";
-    for (const [table, rowId] of [["data_keys", id], ["encryption_keys", await userKey(person)]] as const) {
+    for (const [table, rowId] of [
+      ["data_keys", id],
+      ["encryption_keys", await userKey(person)],
+    ] as const) {
       const stored = await wrappedKey(table, rowId);
       for (const broken of [flipped(stored, index), stored.slice(0, -4), "", "!"]) {
         await setColumn(table, "wrapped_key", { id: rowId, value: broken });
@@ -101,14 +124,19 @@ describe("a data key", () => {
   it("waits for a master key that is not configured here instead of failing for good", async () => {
     const ctx = actAs(await signUp());
     const [made] = await storeDataKeys(ctx, 1);
-    const elsewhere = { ...ctx, settings: { ...ctx.settings, masterKeys: [{ version: 9, raw: ctx.random(32) }] } } as unknown as typeof ctx;
+    const elsewhere = {
+      ...ctx,
+      settings: { ...ctx.settings, masterKeys: [{ version: 9, raw: ctx.random(32) }] },
+    } as unknown as typeof ctx;
     expect(await refusal(open(elsewhere, made?.keyId ?? ""))).toBe("unavailable");
   });
 
   it("is refused under a key that is wrong for it", async () => {
     const [person, stranger] = [await signUp(), await signUp()];
     const ctx = actAs(person);
-    const imported = await person.call("POST", keysPath, { body: { keyType: "master", format: 1, keyHex: newMasterHex(), userId: "alice" } });
+    const imported = await person.call("POST", keysPath, {
+      body: { keyType: "master", format: 1, keyHex: newMasterHex(), userId: "alice" },
+    });
     const old = await userKey(person);
     await person.call("POST", `${keysPath}/${old}/rotate`);
     for (const [encryptionKeyId, code] of [
@@ -125,7 +153,9 @@ describe("a data key", () => {
     const [host, guest] = [await signUp(), await signUp()];
     const member = Object.assign(actAs(guest), { workspaceId: host.workspaceId });
     const encryptionKeyId = await userKey(host);
-    expect(await refusal(createDataKey(member, { conversionId: "conv_x", encryptionKeyId }))).toBe("encryption-key-not-found");
+    expect(await refusal(createDataKey(member, { conversionId: "conv_x", encryptionKeyId }))).toBe(
+      "encryption-key-not-found",
+    );
   });
 });
 
@@ -149,12 +179,15 @@ describe("the end of a data key", () => {
     const encryptionKeyId = await userKey(person);
     await person.call("POST", `${keysPath}/${encryptionKeyId}/deactivate`);
     expect(await refusal(open(ctx, made?.keyId ?? ""))).toBe("encryption-key-deactivated");
-    expect(await refusal(createDataKey(ctx, { conversionId: "conv_x", encryptionKeyId }))).toBe("encryption-key-deactivated");
+    expect(await refusal(createDataKey(ctx, { conversionId: "conv_x", encryptionKeyId }))).toBe(
+      "encryption-key-deactivated",
+    );
   });
 });
 
 describe("session keys", () => {
-  const create = (person: Person, as?: string) => person.call("POST", keysPath, { body: { keyType: "session" }, ...(as ? { as } : {}) });
+  const create = (person: Person, as?: string) =>
+    person.call("POST", keysPath, { body: { keyType: "session" }, ...(as ? { as } : {}) });
 
   it("are one a session, and end with it", async () => {
     const person = await signUp();
@@ -169,12 +202,16 @@ describe("session keys", () => {
     const again = await call("POST", "/v1/auth/login", { body: { email: person.email, password: person.password } });
     const token = again.body.access_token as string;
     const other = actAs({ ...person, token });
-    expect(await refusal(createDataKey(other, { conversionId: "conv_x", encryptionKeyId: made.body.id }))).toBe("encryption-key-not-found");
+    expect(await refusal(createDataKey(other, { conversionId: "conv_x", encryptionKeyId: made.body.id }))).toBe(
+      "encryption-key-not-found",
+    );
     expect((await create(person, token)).body.id).not.toBe(made.body.id);
 
     expect((await person.call("POST", "/v1/auth/logout", { body: {} })).status).toBe(204);
     expect(await refusal(open(ctx, sealed?.keyId ?? ""))).toBe("encryption-key-deactivated");
-    expect(await refusal(createDataKey(ctx, { conversionId: "conv_x", encryptionKeyId: made.body.id }))).toBe("encryption-key-deactivated");
+    expect(await refusal(createDataKey(ctx, { conversionId: "conv_x", encryptionKeyId: made.body.id }))).toBe(
+      "encryption-key-deactivated",
+    );
     const shown = await person.call("GET", `${keysPath}/${made.body.id}`, { as: token });
     expect(shown.body).toMatchObject({ state: "deactivated" });
     const { items } = (await person.call("GET", keysPath, { as: token })).body;
@@ -204,8 +241,15 @@ describe("session keys", () => {
   it("are not rotated and belong to their person alone", async () => {
     const [host, guest] = [await signUp(), await signUp()];
     const made = await create(host);
-    expect(await host.call("POST", `${keysPath}/${made.body.id}/rotate`)).toMatchObject({ status: 409, body: { code: "encryption-key-not-rotatable" } });
-    await bindings.DB.prepare("insert into workspace_members (workspace_id, user_id, role, created_at) values (?, ?, 'owner', 0)").bind(host.workspaceId, guest.userId).run();
+    expect(await host.call("POST", `${keysPath}/${made.body.id}/rotate`)).toMatchObject({
+      status: 409,
+      body: { code: "encryption-key-not-rotatable" },
+    });
+    await bindings.DB.prepare(
+      "insert into workspace_members (workspace_id, user_id, role, created_at) values (?, ?, 'owner', 0)",
+    )
+      .bind(host.workspaceId, guest.userId)
+      .run();
     const headers = { "x-workspace-id": host.workspaceId };
     expect((await guest.call("GET", `${keysPath}/${made.body.id}`, { headers })).status).toBe(404);
     expect((await guest.call("GET", keysPath, { headers })).body.items).toEqual([]);

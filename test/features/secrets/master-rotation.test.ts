@@ -7,7 +7,18 @@ import secrets, { startRewraps } from "#features/secrets/index";
 import { ensureUserKey } from "#features/secrets/own-keys";
 import { countStaleKeys, listV1Masters } from "#features/secrets/service";
 import { bindings, call, type Person, signUp } from "#test/support/harness";
-import { actAs, beforeBatch, finish, jobRow, newMasterHex, open, plantJob, quietContext, refusal, storeDataKeys } from "./acting.ts";
+import {
+  actAs,
+  beforeBatch,
+  finish,
+  jobRow,
+  newMasterHex,
+  open,
+  plantJob,
+  quietContext,
+  refusal,
+  storeDataKeys,
+} from "./acting.ts";
 
 const { MASTER_KEYS: first } = bindings as unknown as { MASTER_KEYS: string };
 const second = `2:${randomBytes(32).toString("base64")}`;
@@ -15,10 +26,15 @@ const configured = (...keys: string[]) => ({ MASTER_KEYS: keys.join(",") }) as u
 const rolledOut = configured(second, first);
 const name = "secrets.rewrap-encryption-keys";
 
-const plant = (masterVersion: number) => plantJob(quietContext(), { name, workspaceId: "system", payload: { masterVersion } });
+const plant = (masterVersion: number) =>
+  plantJob(quietContext(), { name, workspaceId: "system", payload: { masterVersion } });
 
 async function versionsOf(workspaceId: string): Promise<number[]> {
-  const rows = await bindings.DB.prepare("select distinct master_version as version from encryption_keys where workspace_id = ? order by 1").bind(workspaceId).all<{ version: number }>();
+  const rows = await bindings.DB.prepare(
+    "select distinct master_version as version from encryption_keys where workspace_id = ? order by 1",
+  )
+    .bind(workspaceId)
+    .all<{ version: number }>();
   return rows.results.map(({ version }) => version);
 }
 
@@ -27,7 +43,8 @@ async function withKeys(count: number): Promise<{ person: Person; made: Awaited<
   const body = { keyType: "master", format: 1, keyHex: newMasterHex(), userId: "alice" };
   expect((await person.call("POST", "/v1/encryption-keys", { body })).status).toBe(201);
   const made: Awaited<ReturnType<typeof storeDataKeys>> = [];
-  for (let index = 0; index < count; index += 1) made.push(...(await storeDataKeys(Object.assign(actAs(person), { userId: `usr_${person.userId}_${index}` }), 1)));
+  for (let index = 0; index < count; index += 1)
+    made.push(...(await storeDataKeys(Object.assign(actAs(person), { userId: `usr_${person.userId}_${index}` }), 1)));
   return { person, made };
 }
 
@@ -87,7 +104,10 @@ describe("rotating the master key", () => {
     expect(secrets.schedules?.map(({ every, run }) => [every, run])).toEqual([["hour", startRewraps]]);
     await withKeys(1);
     const ctx = quietContext(rolledOut);
-    const waiting = () => bindings.DB.prepare("select id from jobs where name = ? and state in ('queued', 'running')").bind(name).all<{ id: string }>();
+    const waiting = () =>
+      bindings.DB.prepare("select id from jobs where name = ? and state in ('queued', 'running')")
+        .bind(name)
+        .all<{ id: string }>();
     await startRewraps(ctx);
     await startRewraps(ctx);
     const [job, ...others] = (await waiting()).results;
@@ -127,7 +147,11 @@ describe("the rotation's job", () => {
 
   it("goes on past damaged keys and keys of a dropped version, and leaves them as they are", async () => {
     const { person, made } = await withKeys(3);
-    const rows = await bindings.DB.prepare("select id from encryption_keys where workspace_id = ? and key_type = 'user' order by id").bind(person.workspaceId).all<{ id: string }>();
+    const rows = await bindings.DB.prepare(
+      "select id from encryption_keys where workspace_id = ? and key_type = 'user' order by id",
+    )
+      .bind(person.workspaceId)
+      .all<{ id: string }>();
     const [damaged, dropped] = rows.results;
     await bindings.DB.batch([
       bindings.DB.prepare("update encryption_keys set wrapped_key = 'AAAA' where id = ?").bind(damaged?.id),
@@ -149,7 +173,9 @@ describe("the rotation's job", () => {
     beforeBatch(dying, 3, () => Promise.reject(new Error("the isolate died")));
     await runJob(dying, jobId);
     expect(await jobRow(jobId)).toMatchObject({ state: "queued", attempt: 1 });
-    const wrapped = await bindings.DB.prepare("select count(*) as keys from encryption_keys where master_version = 2").first();
+    const wrapped = await bindings.DB.prepare(
+      "select count(*) as keys from encryption_keys where master_version = 2",
+    ).first();
     expect(wrapped).toEqual({ keys: 50 });
     for (const { keyId, raw } of made) expect(await open(actAs(person, rolledOut), keyId)).toBe(raw);
     await bindings.DB.prepare("update jobs set run_at = 0 where id = ?").bind(jobId).run();

@@ -4,7 +4,18 @@ import { runJob } from "#app/run-job";
 import { startRewraps } from "#features/secrets/index";
 import { createDataKey, destroyDataKeys, openDataKey } from "#features/secrets/service";
 import { bindings, type Person, signUp } from "#test/support/harness";
-import { actAs, beforeBatch, finish, jobRow, newMasterHex, open, plantJob, quietContext, refusal, storeDataKeys } from "./acting.ts";
+import {
+  actAs,
+  beforeBatch,
+  finish,
+  jobRow,
+  newMasterHex,
+  open,
+  plantJob,
+  quietContext,
+  refusal,
+  storeDataKeys,
+} from "./acting.ts";
 
 const keysPath = "/v1/encryption-keys";
 
@@ -17,18 +28,36 @@ async function rotate(person: Person, id = "active", headers: Record<string, str
 }
 
 const countUnder = async (encryptionKeyId: string) =>
-  (await bindings.DB.prepare("select count(*) as keys from data_keys where encryption_key_id = ? and destroyed_at is null").bind(encryptionKeyId).first<{ keys: number }>())?.keys;
+  (
+    await bindings.DB.prepare(
+      "select count(*) as keys from data_keys where encryption_key_id = ? and destroyed_at is null",
+    )
+      .bind(encryptionKeyId)
+      .first<{ keys: number }>()
+  )?.keys;
 
 /** A rotation whose job nobody but the test runs: the queue's own consumer may be faster, so the job is planted anew where that matters. */
 async function rotateQuietly(person: Person): Promise<{ oldId: string; newId: string; jobId: string }> {
   const oldId = await userKey(person);
-  const oldRow = await bindings.DB.prepare("select count(*) as keys from data_keys where encryption_key_id = ?").bind(oldId).first<{ keys: number }>();
-  await bindings.DB.prepare("update data_keys set encryption_key_id = 'held ' || encryption_key_id where encryption_key_id = ?").bind(oldId).run();
+  const oldRow = await bindings.DB.prepare("select count(*) as keys from data_keys where encryption_key_id = ?")
+    .bind(oldId)
+    .first<{ keys: number }>();
+  await bindings.DB.prepare(
+    "update data_keys set encryption_key_id = 'held ' || encryption_key_id where encryption_key_id = ?",
+  )
+    .bind(oldId)
+    .run();
   const { body } = await rotate(person, oldId);
   await finish(quietContext(), body.jobId);
-  await bindings.DB.prepare("update data_keys set encryption_key_id = ? where encryption_key_id = ?").bind(oldId, `held ${oldId}`).run();
+  await bindings.DB.prepare("update data_keys set encryption_key_id = ? where encryption_key_id = ?")
+    .bind(oldId, `held ${oldId}`)
+    .run();
   expect(await countUnder(oldId)).toBe(oldRow?.keys);
-  const jobId = await plantJob(quietContext(), { name: "secrets.rewrap-data-keys", workspaceId: person.workspaceId, payload: { encryptionKeyId: oldId } });
+  const jobId = await plantJob(quietContext(), {
+    name: "secrets.rewrap-data-keys",
+    workspaceId: person.workspaceId,
+    payload: { encryptionKeyId: oldId },
+  });
   return { oldId, newId: body.key.id, jobId };
 }
 
@@ -39,13 +68,22 @@ describe("rotating a user key", () => {
     const rotated = await rotate(person, id);
     expect(rotated).toMatchObject({
       status: 200,
-      body: { key: { version: 2, state: "active", keyType: "user", rotatedAt: null }, previous: { id, version: 1, state: "retired", deactivatedAt: null } },
+      body: {
+        key: { version: 2, state: "active", keyType: "user", rotatedAt: null },
+        previous: { id, version: 1, state: "retired", deactivatedAt: null },
+      },
     });
     expect(Date.parse(rotated.body.previous.rotatedAt)).toBeGreaterThan(0);
     expect(rotated.body.key.fingerprint).not.toBe(rotated.body.previous.fingerprint);
-    expect((await person.call("GET", `/v1/jobs/${rotated.body.jobId}`)).body).toMatchObject({ kind: "secrets.rewrap-data-keys" });
+    expect((await person.call("GET", `/v1/jobs/${rotated.body.jobId}`)).body).toMatchObject({
+      kind: "secrets.rewrap-data-keys",
+    });
     expect(await userKey(person)).toBe(rotated.body.key.id);
-    const audited = await bindings.DB.prepare("select details from audit_log where action = 'encryption-key.rotated' and target = ?").bind(id).first<{ details: string }>();
+    const audited = await bindings.DB.prepare(
+      "select details from audit_log where action = 'encryption-key.rotated' and target = ?",
+    )
+      .bind(id)
+      .first<{ details: string }>();
     expect(JSON.parse(audited?.details ?? "{}")).toEqual({ successor: rotated.body.key.id, version: 2 });
   });
 
@@ -89,17 +127,31 @@ describe("rotating a user key", () => {
     const id = await userKey(person);
     const answers = await Promise.all(Array.from({ length: 5 }, () => rotate(person, id)));
     expect(answers.map((answer) => answer.status).sort()).toEqual([200, 409, 409, 409, 409]);
-    for (const answer of answers.filter(({ status }) => status === 409)) expect(answer.body.code).toBe("encryption-key-not-rotatable");
-    const rows = await bindings.DB.prepare("select version, state from encryption_keys where workspace_id = ? order by version").bind(person.workspaceId).all();
-    expect(rows.results).toEqual([{ version: 1, state: "retired" }, { version: 2, state: "active" }]);
+    for (const answer of answers.filter(({ status }) => status === 409))
+      expect(answer.body.code).toBe("encryption-key-not-rotatable");
+    const rows = await bindings.DB.prepare(
+      "select version, state from encryption_keys where workspace_id = ? order by version",
+    )
+      .bind(person.workspaceId)
+      .all();
+    expect(rows.results).toEqual([
+      { version: 1, state: "retired" },
+      { version: 2, state: "active" },
+    ]);
   });
 
   it("is refused for imports, and for keys that are not active", async () => {
     const person = await signUp();
-    const imported = await person.call("POST", keysPath, { body: { keyType: "master", format: 1, keyHex: newMasterHex(), userId: "alice" } });
+    const imported = await person.call("POST", keysPath, {
+      body: { keyType: "master", format: 1, keyHex: newMasterHex(), userId: "alice" },
+    });
     const id = await userKey(person);
     await rotate(person, id);
-    for (const refused of [imported.body.id, id]) expect(await rotate(person, refused)).toMatchObject({ status: 409, body: { code: "encryption-key-not-rotatable" } });
+    for (const refused of [imported.body.id, id])
+      expect(await rotate(person, refused)).toMatchObject({
+        status: 409,
+        body: { code: "encryption-key-not-rotatable" },
+      });
     await person.call("POST", `${keysPath}/active/deactivate`);
     expect(await rotate(person)).toMatchObject({ status: 404, body: { code: "encryption-key-not-found" } });
   });
@@ -108,7 +160,10 @@ describe("rotating a user key", () => {
     const [person, other] = [await signUp(), await signUp()];
     const id = await userKey(person);
     expect((await person.call("POST", `${keysPath}/active/rotate?userId=${person.userId}`)).body.previous.id).toBe(id);
-    expect(await person.call("POST", `${keysPath}/active/rotate?userId=${other.userId}`)).toMatchObject({ status: 404, body: { code: "user-not-found" } });
+    expect(await person.call("POST", `${keysPath}/active/rotate?userId=${other.userId}`)).toMatchObject({
+      status: 404,
+      body: { code: "user-not-found" },
+    });
   });
 
   it("is not repeated by a retry whose first answer was lost", async () => {
@@ -117,11 +172,19 @@ describe("rotating a user key", () => {
     const headers = { "idempotency-key": crypto.randomUUID() };
     const first = await rotate(person, "active", headers);
     // The row was written, the answer was not: what a crash between the two leaves behind.
-    await bindings.DB.prepare("update idempotency_keys set status = null, body = null, locked_until = 0 where key = ?").bind(headers["idempotency-key"]).run();
+    await bindings.DB.prepare("update idempotency_keys set status = null, body = null, locked_until = 0 where key = ?")
+      .bind(headers["idempotency-key"])
+      .run();
     const second = await rotate(person, "active", headers);
     expect(second.status).toBe(200);
-    expect([second.body.key.id, second.body.previous.id, second.body.jobId]).toEqual([first.body.key.id, id, first.body.jobId]);
-    const rows = await bindings.DB.prepare("select count(*) as keys from encryption_keys where workspace_id = ?").bind(person.workspaceId).first();
+    expect([second.body.key.id, second.body.previous.id, second.body.jobId]).toEqual([
+      first.body.key.id,
+      id,
+      first.body.jobId,
+    ]);
+    const rows = await bindings.DB.prepare("select count(*) as keys from encryption_keys where workspace_id = ?")
+      .bind(person.workspaceId)
+      .first();
     expect(rows).toEqual({ keys: 2 });
   });
 });
@@ -142,7 +205,9 @@ describe("moving data keys", () => {
     await runWhile(jobId, () => ctx.db.batch([destroyDataKeys(ctx, gone?.conversionId ?? "")]));
     expect(await finish(quietContext(), jobId)).toMatchObject({ state: "succeeded" });
     expect(await refusal(open(ctx, gone?.keyId ?? ""))).toBe("encryption-key-destroyed");
-    const row = await bindings.DB.prepare("select wrapped_key as wrapped from data_keys where id = ?").bind(gone?.keyId).first();
+    const row = await bindings.DB.prepare("select wrapped_key as wrapped from data_keys where id = ?")
+      .bind(gone?.keyId)
+      .first();
     expect(row).toEqual({ wrapped: "" });
     expect(await open(ctx, stays?.keyId ?? "")).toBe(stays?.raw);
     expect(await countUnder(newId)).toBe(1);
@@ -170,7 +235,10 @@ describe("moving data keys", () => {
     const [made] = await storeDataKeys(ctx, 1);
     const { oldId, jobId } = await rotateQuietly(person);
     await person.call("POST", `${keysPath}/${oldId}/deactivate`);
-    expect(await finish(quietContext(), jobId)).toMatchObject({ state: "failed", problemCode: "encryption-key-deactivated" });
+    expect(await finish(quietContext(), jobId)).toMatchObject({
+      state: "failed",
+      problemCode: "encryption-key-deactivated",
+    });
     expect(await refusal(open(ctx, made?.keyId ?? ""))).toBe("encryption-key-deactivated");
   });
 
@@ -224,7 +292,11 @@ describe("moving data keys", () => {
     const raw = await open(ctx, late.keyId);
     await startRewraps(quietContext());
     await startRewraps(quietContext());
-    const started = await bindings.DB.prepare("select id from jobs where workspace_id = ? and state = 'queued' and payload like ?").bind(person.workspaceId, `%${oldId}%`).all<{ id: string }>();
+    const started = await bindings.DB.prepare(
+      "select id from jobs where workspace_id = ? and state = 'queued' and payload like ?",
+    )
+      .bind(person.workspaceId, `%${oldId}%`)
+      .all<{ id: string }>();
     expect(started.results).toHaveLength(1);
     await finish(quietContext(), started.results[0]?.id ?? "");
     expect([await countUnder(oldId), await countUnder(newId)]).toEqual([0, 1]);

@@ -1,7 +1,7 @@
 /** The rotation command: the new text of MASTER_KEYS, what it watches, and what it refuses before it touches anything. */
-import { execFile, spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdtempSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -106,52 +106,105 @@ describe("following", () => {
   });
 });
 
-describe("npm run keys:rotate -- --remote", () => {
-  const run = (args: string[], env: Record<string, string>) => {
-    const { PATH = "" } = process.env;
-    const { status, stderr, stdout } = spawnSync(process.execPath, ["src/cli/keys-rotate.ts", "--remote", ...args], {
-      env: { PATH, ...env },
-      encoding: "utf8",
-    });
-    return { status, text: stdout + stderr };
-  };
+interface Deployment {
+  /** What the status page says, before and after the secret was put. */
+  before: number;
+  after: number;
+  wranglerExit?: number;
+}
 
-  it("needs the value in force, the address, and a place for the new value", () => {
-    const key = entry(1);
-    const out = join(mkdtempSync(join(tmpdir(), "keys-")), "new");
-    for (const [args, env, word] of [
-      [["--out", out], { PUBLIC_URL: "http://127.0.0.1:1" }, "MASTER_KEYS"],
-      [["--out", out], { MASTER_KEYS: key }, "PUBLIC_URL"],
-      [[], { MASTER_KEYS: key, PUBLIC_URL: "http://127.0.0.1:1" }, "--out"],
-    ] as const) {
-      const { status, text } = run([...args], env);
-      expect(status).toBe(1);
-      expect(text).toContain(word);
-      expect(text).not.toContain(key.slice(2));
-    }
-    expect(existsSync(out)).toBe(false);
+/** Runs the command from a copy of its folder, with a wrangler that keeps what it is given, against a server that plays the Worker. */
+async function rotateRemote(deployment: Deployment, options: { args: string[]; keys: string | null }) {
+  const root = mkdtempSync(join(tmpdir(), "keys-rotate-"));
+  cpSync("src/cli", join(root, "src/cli"), { recursive: true });
+  writeFileSync(join(root, "package.json"), JSON.stringify({ type: "module" }));
+  const wrangler = join(root, "node_modules/wrangler/bin");
+  mkdirSync(wrangler, { recursive: true });
+  const given = join(root, "given.json");
+  const fake = `import { readFileSync, writeFileSync } from "node:fs";
+    writeFileSync(${JSON.stringify(given)}, JSON.stringify({ input: readFileSync(0, "utf8"), args: process.argv.slice(2), env: process.env.MASTER_KEYS ?? null }));
+    process.exit(${deployment.wranglerExit ?? 0});`;
+  writeFileSync(join(wrangler, "wrangler.js"), fake);
+  const server = createServer((_, response) => {
+    const currentVersion = existsSync(given) ? deployment.after : deployment.before;
+    response.end(JSON.stringify({ encryption: { currentVersion, staleKeys: 0 } }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const out = join(root, "new-value");
+  const env = {
+    PATH: process.env["PATH"] ?? "",
+    PUBLIC_URL: `http://127.0.0.1:${port}`,
+    ...(options.keys === null ? {} : { MASTER_KEYS: options.keys }),
+  };
+  const args = [
+    join(root, "src/cli/keys-rotate.ts"),
+    "--remote",
+    ...options.args.map((arg) => (arg === "OUT" ? out : arg)),
+  ];
+  // Not spawnSync: the server lives in this very process and has to answer meanwhile.
+  const { status, text } = await new Promise<{ status: number | null; text: string }>((resolve) => {
+    const child = execFile(process.execPath, args, { env }, (_, stdout, stderr) =>
+      resolve({ status: child.exitCode, text: stdout + stderr }),
+    );
+  });
+  server.close();
+  const read = (file: string) => (existsSync(file) ? readFileSync(file, "utf8") : null);
+  const put = JSON.parse(read(given) ?? "null") as { input: string; args: string[]; env: string | null } | null;
+  return { status, text, put, kept: read(out), mode: existsSync(out) ? statSync(out).mode & 0o777 : null };
+}
+
+/** The secret bytes of a value: what no output may hold. */
+const secretsOf = (keys: string) => keys.split(",").map((key) => key.slice(key.indexOf(":") + 1));
+
+describe("npm run keys:rotate -- --remote", () => {
+  it("keeps the new value in a file of its owner, hands it to wrangler by standard input, and prints none of it", async () => {
+    const keys = `${entry(4)},${entry(3)}`;
+    const { status, text, put, kept, mode } = await rotateRemote(
+      { before: 4, after: 5 },
+      { args: ["--out", "OUT"], keys },
+    );
+    expect(text).toContain("Every key is wrapped by the new master key.");
+    expect(status).toBe(0);
+    expect(put?.args).toEqual(["secret", "put", "MASTER_KEYS"]);
+    expect(put?.env).toBeNull();
+    expect(put?.input).toMatch(/^5:[A-Za-z0-9+/]{43}=,4:/);
+    expect(put?.input.endsWith(keys)).toBe(true);
+    expect(kept).toBe(`${put?.input}\n`);
+    if (process.platform !== "win32") expect(mode).toBe(0o600);
+    for (const secret of secretsOf(put?.input ?? "")) expect(text).not.toContain(secret);
   });
 
-  it("refuses a value that is not the one in force, before anything is written", async () => {
-    const server = createServer((_, response) =>
-      response.end(JSON.stringify({ encryption: { currentVersion: 5, staleKeys: 0 } })),
+  it("prints the value only when told to", async () => {
+    const { status, text, put, kept } = await rotateRemote(
+      { before: 1, after: 2 },
+      { args: ["--print"], keys: entry(1) },
     );
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const { port } = server.address() as AddressInfo;
-    const out = join(mkdtempSync(join(tmpdir(), "keys-")), "new");
-    const key = entry(1);
-    const answer = await new Promise<{ status: number | null; text: string }>((resolve) => {
-      // Not spawnSync: the server lives in this very process and has to answer meanwhile.
-      const env = { PATH: process.env["PATH"] ?? "", MASTER_KEYS: key, PUBLIC_URL: `http://127.0.0.1:${port}` };
-      const args = ["src/cli/keys-rotate.ts", "--remote", "--out", out];
-      const child = execFile(process.execPath, args, { env }, (_, stdout, stderr) =>
-        resolve({ status: child.exitCode, text: stdout + stderr }),
-      );
-    });
-    server.close();
-    expect(answer.status).toBe(1);
-    expect(answer.text).toContain("version 5");
-    expect(answer.text).not.toContain(key.slice(2));
-    expect(existsSync(out)).toBe(false);
+    expect(status).toBe(0);
+    expect(text).toContain(put?.input ?? "nothing");
+    expect(kept).toBeNull();
+  });
+
+  it.each([
+    ["without the value in force", { args: ["--out", "OUT"], keys: null }, "MASTER_KEYS"],
+    ["with a value that is not in force", { args: ["--out", "OUT"], keys: entry(1) }, "version 4"],
+    ["without a place for the new value", { args: [], keys: entry(4) }, "--out"],
+    ["with a malformed value", { args: ["--out", "OUT"], keys: `4:${"A".repeat(42)}=` }, "version:base64"],
+  ])("touches nothing %s", async (_, options, word) => {
+    const { status, text, put, kept } = await rotateRemote({ before: 4, after: 5 }, options);
+    expect(status).toBe(1);
+    expect(text).toContain(word);
+    expect([put, kept]).toEqual([null, null]);
+    for (const secret of secretsOf(options.keys ?? "none")) expect(text).not.toContain(secret);
+  });
+
+  it("says that the kept value is not in use when wrangler fails", async () => {
+    const { status, text, kept } = await rotateRemote(
+      { before: 4, after: 4, wranglerExit: 1 },
+      { args: ["--out", "OUT"], keys: entry(4) },
+    );
+    expect(status).toBe(1);
+    expect(text).toContain("not in use");
+    expect(kept).not.toBeNull();
   });
 });

@@ -25,8 +25,10 @@ export const rewrapDataKeys = defineJob({
     for (let page = 0; page < maxPages; page += 1) {
       const step = await movePage(ctx, pass);
       await ctx.checkpoint({ done: Math.min(pass.seen, total), total, step: "rewrap" });
-      if (step === "deactivated") return fail("encryption-key-deactivated", "The old key was deactivated before all data keys had moved.");
-      if (step === "no-successor") return done({ moved: total - (await countDataKeysUnder(ctx, source.id)), damaged: pass.damaged });
+      if (step === "deactivated")
+        return fail("encryption-key-deactivated", "The old key was deactivated before all data keys had moved.");
+      if (step === "no-successor")
+        return done({ moved: total - (await countDataKeysUnder(ctx, source.id)), damaged: pass.damaged });
       if (step === "end") return endPass(ctx, pass, total);
     }
     return retry("more data keys than one run moves", 0);

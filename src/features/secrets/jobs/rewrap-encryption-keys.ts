@@ -21,7 +21,9 @@ export const rewrapEncryptionKeys = defineJob({
     const [current, ...older] = ctx.settings.masterKeys;
     if (current.version !== masterVersion) {
       // An isolate that still has the old configuration must not wrap by the old key; one with a newer has its own job.
-      return older.some((key) => key.version === masterVersion) ? done({ rewrapped: 0, left: 0, superseded: true }) : retry("the new master key has not arrived here", 15);
+      return older.some((key) => key.version === masterVersion)
+        ? done({ rewrapped: 0, left: 0, superseded: true })
+        : retry("the new master key has not arrived here", 15);
     }
     const total = await countStale(ctx, masterVersion);
     const pass = { masterVersion, after: "", seen: 0, left: 0 };
@@ -66,6 +68,10 @@ async function rewrap(ctx: JobCtx, row: EncryptionKeyRow): Promise<string | null
       if (!isDamaged(error)) throw error;
     }
   }
-  ctx.log("error", "encryption-key.not-rewrapped", { encryptionKeyId: row.id, masterVersion: row.masterVersion, reason: isConfigured ? "damaged" : "master key missing" });
+  ctx.log("error", "encryption-key.not-rewrapped", {
+    encryptionKeyId: row.id,
+    masterVersion: row.masterVersion,
+    reason: isConfigured ? "damaged" : "master key missing",
+  });
   return null;
 }
