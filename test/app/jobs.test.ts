@@ -9,7 +9,9 @@ import { commitWithJobs, defineJob, done, fail, type JobCtx, type Outcome, retry
 import { findJobById } from "#core/job-store";
 import { auditEntry } from "#core/audit";
 import { sweep } from "#features/jobs/index";
+import { countingBindings } from "#test/support/counting";
 import { bindings, type Person, signUp, systemContext } from "#test/support/harness";
+import worker from "../../src/index.ts";
 
 let behave: (ctx: JobCtx) => Promise<Outcome>;
 let abandoned: string[] = [];
@@ -199,6 +201,23 @@ describe("events", () => {
     expect(whole.match(/^event: \w+$/gm)).toEqual(["event: progress", "event: progress", "event: progress", "event: succeeded", "event: end"]);
     const rest = await read("3");
     expect(rest.match(/^id: \d+$/gm)).toEqual(["id: 4"]);
+  });
+
+  it("stop asking the database when the reader has left", async () => {
+    const id = await enqueue("waiting", Date.now() + 3_600_000);
+    const { env, counts } = countingBindings();
+    const execution = createExecutionContext();
+    const request = new Request(`http://127.0.0.1:8787/v1/jobs/${id}/events`, { headers: { authorization: `Bearer ${person.token}` } });
+    const response = await worker.fetch(request as never, env, execution);
+    const reader = response.body?.getReader();
+    const pending = reader?.read();
+    await scheduler.wait(250);
+    await reader?.cancel();
+    await pending?.catch(() => undefined);
+    const asked = counts.database;
+    expect(asked).toBeGreaterThan(1);
+    await scheduler.wait(1_500);
+    expect(counts.database - asked).toBeLessThanOrEqual(1);
   });
 });
 

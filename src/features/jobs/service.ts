@@ -80,7 +80,9 @@ export async function waitForJob(ctx: WorkspaceCtx, id: string, waitSeconds: num
   return row;
 }
 
-const pollMs = 500;
+/** Right after news there is often more; while nothing happens, asking less often is enough. */
+const firstPauseMs = 100;
+const longestPauseMs = 1_000;
 const pingEveryMs = 15_000;
 /** D1 allows 1,000 queries an invocation and each poll takes two: the client reconnects with Last-Event-ID and loses nothing. */
 const maxPolls = 400;
@@ -91,12 +93,19 @@ export function streamEvents(ctx: WorkspaceCtx, id: string, afterSeq: number): R
   let seq = afterSeq;
   let polls = 0;
   let lastSentMs = ctx.now();
+  let pauseMs = firstPauseMs;
+  let isOpen = true;
   return new ReadableStream({
+    cancel() {
+      isOpen = false;
+    },
     async pull(controller) {
-      for (;;) {
+      while (isOpen) {
         const row = await getJob(ctx, id);
         const events = await listEvents(ctx, id, seq);
         polls += 1;
+        // The client may have left while the database was asked.
+        if (!isOpen) return;
         for (const event of events) {
           seq = event.seq;
           controller.enqueue(encoder.encode(`id: ${event.seq}\nevent: ${event.type}\ndata: ${withState(event, row)}\n\n`));
@@ -108,13 +117,15 @@ export function streamEvents(ctx: WorkspaceCtx, id: string, afterSeq: number): R
         if (polls >= maxPolls) return controller.close();
         if (events.length > 0) {
           lastSentMs = ctx.now();
+          pauseMs = firstPauseMs;
           return;
         }
         if (ctx.now() - lastSentMs >= pingEveryMs) {
           lastSentMs = ctx.now();
           return controller.enqueue(encoder.encode(": ping\n\n"));
         }
-        await scheduler.wait(pollMs);
+        await scheduler.wait(pauseMs);
+        pauseMs = Math.min(longestPauseMs, pauseMs * 1.5);
       }
     },
   });

@@ -25,8 +25,7 @@ import type { EncryptionKeyRow } from "./tables.ts";
 import { holderOf, wrapDataKey } from "./wrapping.ts";
 
 export { destroyDataKeys, openDataKey } from "./data-keys.ts";
-export { listV1Masters, openV1Master, type V1Master } from "./imports.ts";
-export { ensureUserKey } from "./own-keys.ts";
+export { listV1Masters, openV1Master } from "./imports.ts";
 
 const iso = (time: number | null) => (time === null ? null : new Date(time).toISOString());
 

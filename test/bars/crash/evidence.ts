@@ -12,6 +12,8 @@ export interface Evidence {
     holdings: number;
     objects: number;
   };
+  /** Jobs that a second run had to take up. */
+  jobsTakenUpAgain: number;
   /** Multipart uploads that nobody ended: storage drops them by itself after seven days. */
   openMultiparts: number;
   violations: string[];
@@ -42,6 +44,7 @@ export function gatherEvidence(stateDir: string, records: Records): Evidence {
       holdings: state.objects("Ledger", "SELECT id FROM holdings").length,
       objects: state.bucket("SELECT key FROM _mf_objects").length,
     },
+    jobsTakenUpAgain: one("SELECT count(*) AS count FROM jobs WHERE attempt > 1"),
     openMultiparts: state.bucket("SELECT upload_id FROM _mf_multipart_uploads WHERE state = 0").length,
     violations,
   };

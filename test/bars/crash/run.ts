@@ -156,6 +156,7 @@ function resultOf({ setting, storm, acknowledged, verified, evidence, office }: 
     failedTicks: storm.failedTicks,
     ...office.tally,
     rows: evidence.rows,
+    jobsTakenUpAgain: evidence.jobsTakenUpAgain,
     openMultiparts: evidence.openMultiparts,
     violations: violations.slice(0, 20),
   };

@@ -2,6 +2,7 @@
 import { unzipSync } from "fflate";
 import { describe, expect, it } from "vitest";
 import conversions from "#features/conversions/index";
+import { zipLength } from "#lib/zip";
 import { bindings, overrideLimits, type Person, signUp, systemContext } from "#test/support/harness";
 import { conversionRow, countRows, downloadImages, finishJob, held, open, seal, sealed, sha256, storedKeys, storeFile, wav } from "./support.ts";
 
@@ -16,9 +17,7 @@ describe("the list", () => {
     const made: string[] = [];
     for (let index = 0; index < 3; index += 1) made.unshift((await sealed(person, wav(500))).id);
     made.unshift((await open(person, { conversionId: made[0] })).body.conversionId);
-    const failed = await open(person, { conversionId: made[1], masterKeyHex: newKey() });
-    expect(failed.status).toBe(200);
-    made.unshift(failed.body.conversionId);
+    made.unshift((await open(person, { conversionId: made[1] })).body.conversionId);
     const ids = (answer: { body: { items: { id: string }[] } }) => answer.body.items.map((item) => item.id);
     const first = await person.call("GET", "/v1/conversions?limit=2");
     expect(ids(first)).toEqual(made.slice(0, 2));
@@ -75,9 +74,10 @@ describe("downloads", () => {
     expect(zip.status).toBe(200);
     expect(zip.headers.get("content-type")).toBe("application/zip");
     expect(zip.headers.get("content-disposition")).toContain('filename="tone_sealed.zip"');
-    expect(Number(zip.headers.get("content-length") ?? zip.bytes.length)).toBe(zip.bytes.length);
     const entries = unzipSync(zip.bytes);
     const images = await downloadImages(person, id);
+    // The answer's stream breaks when it has another length than this; the network's Content-Length is made of it.
+    expect(zipLength(images.map((image) => ({ name: image.fileName, sizeBytes: image.bytes.length })))).toBe(zip.bytes.length);
     expect(Object.keys(entries)).toEqual(images.map((image) => image.fileName));
     for (const image of images) expect(entries[image.fileName]).toEqual(image.bytes);
     const etag = zip.headers.get("etag") ?? "";
