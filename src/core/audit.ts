@@ -1,7 +1,7 @@
 /** The audit trail: a statement that goes into the same batch as the act it records, so that neither exists alone. */
 import { lt } from "drizzle-orm";
 import type { Ctx } from "./context.ts";
-import type { Statement } from "./job.ts";
+import type { Statement } from "./work.ts";
 import { redact } from "./log.ts";
 import { auditLog } from "./tables.ts";
 

@@ -3,10 +3,10 @@ import type { DrizzleD1Database } from "drizzle-orm/d1";
 import type { Permission, WorkspaceRole } from "./access.ts";
 import type { Bindings, Settings } from "./env.ts";
 import type { IdKind } from "./ids.ts";
-import type { Lane } from "./job.ts";
 import type { Limit, OpenLimitName } from "./limits.ts";
 import type { Log } from "./log.ts";
 import type { LimitOverrides, PlanName } from "./plans.ts";
+import type { Lane } from "./work.ts";
 
 export type Database = DrizzleD1Database;
 

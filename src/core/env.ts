@@ -7,7 +7,7 @@ import type { SessionStore } from "#durable/session-store/object";
 import type { RateLimiter } from "#durable/rate-limiter/object";
 import type { Ledger } from "#durable/ledger/object";
 import type { Hasher } from "#durable/hasher/object";
-import type { JobMessage, Lane } from "./job.ts";
+import type { JobMessage, Lane } from "./work.ts";
 
 export interface Bindings {
   DB: D1Database;

@@ -1,7 +1,7 @@
 /** The statements behind Idempotency-Key: a row is claimed by one conditional insert, so two equal requests never both run. */
 import { and, eq, isNull, lt } from "drizzle-orm";
 import type { Database } from "./context.ts";
-import type { Statement } from "./job.ts";
+import type { Statement } from "./work.ts";
 import { idempotencyKeys } from "./tables.ts";
 
 const lockMs = 10_000;

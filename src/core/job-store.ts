@@ -1,7 +1,7 @@
 /** Every statement of the job engine. Each change of state is one conditional statement, so that two runs never both win. */
 import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, or, sql } from "drizzle-orm";
 import type { Database } from "./context.ts";
-import type { Progress, Statement } from "./job.ts";
+import type { Progress, Statement } from "./work.ts";
 import type { JobState } from "./states.ts";
 import { jobEvents, type JobRow, jobs } from "./tables.ts";
 

@@ -2,21 +2,14 @@
  * Work done later by a queue: contract and code in one value. The row goes into the same batch as the effect that asks for it,
  * so neither exists without the other; the queue only learns the id.
  */
-import type { BatchItem } from "drizzle-orm/batch";
 import type * as z from "zod";
 import type { Ctx, WorkspaceCtx } from "./context.ts";
 import { insertJob } from "./job-store.ts";
 import type { ProblemCode } from "./problem.ts";
+import type { Lane, Progress, Statement } from "./work.ts";
 
-/** A lane is one queue, so one concurrency; it says nothing about the kind of work. */
-export type Lane = "conversion" | "transcription" | "distribution" | "delivery";
+export type { Lane, Progress, Statement } from "./work.ts";
 
-export interface JobMessage {
-  v: 1;
-  jobId: string;
-}
-
-export type Statement = BatchItem<"sqlite">;
 
 export type Outcome =
   | { kind: "done"; result: Record<string, unknown>; effects: Statement[] }
@@ -36,12 +29,6 @@ export function retry(why: string, afterSeconds: number | null = null): Outcome 
 /** Never try again by itself: the code tells the person what to do. */
 export function fail(code: ProblemCode, detail?: string, members?: Record<string, unknown>): Outcome {
   return { kind: "fail", code, ...(detail === undefined ? {} : { detail }), ...(members === undefined ? {} : { members }) };
-}
-
-export interface Progress {
-  done: number;
-  total: number;
-  step: string;
 }
 
 /** What a running job is handed beside the usual context. */

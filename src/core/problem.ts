@@ -6,13 +6,7 @@ import { generalProblems } from "./problem-codes/general.ts";
 import { identityProblems } from "./problem-codes/identity.ts";
 import { mediaProblems } from "./problem-codes/media.ts";
 import { sealingProblems } from "./problem-codes/sealing.ts";
-
-/** What a code means: its status, its title, and what the caller can do about it. */
-export interface ProblemKind {
-  status: 400 | 401 | 402 | 403 | 404 | 405 | 409 | 410 | 411 | 412 | 413 | 415 | 416 | 422 | 423 | 429 | 500 | 503;
-  title: string;
-  suggestion: string;
-}
+import type { ProblemKind } from "./problem-kind.ts";
 
 export const problemKinds = {
   ...generalProblems,

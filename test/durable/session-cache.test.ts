@@ -66,12 +66,13 @@ describe("the isolate's memory", () => {
 
   it("does not keep an answer that was under way while a session was forgotten", () => {
     const cache = createSessionCache();
-    const name = { sessionId: freshId("session") };
+    const name = { userId: "usr_1", sessionId: freshId("session") };
     const times = { createdAtMs: startMs, lastSeenAtMs: startMs, expiresAtMs: startMs + 3_600 * second };
     const check = { active: true, kind: "opaque", ...times } as const;
     const answer = { check, askedAtMs: startMs, generation: cache.generation };
     remember(cache, name, answer);
     expect(recall(cache, name, { nowMs: startMs, maxAgeMs: 10_000 })).toEqual({ check, renew: false });
+    expect(recall(cache, { ...name, userId: "usr_2" }, { nowMs: startMs, maxAgeMs: 10_000 })).toBeUndefined();
     forget(cache, name.sessionId);
     remember(cache, name, answer);
     expect(recall(cache, name, { nowMs: startMs, maxAgeMs: 10_000 })).toBeUndefined();
@@ -117,7 +118,7 @@ describe("the isolate's memory", () => {
     const cache = createSessionCache();
     const check = { active: false, reason: "revoked" } as const;
     for (let index = 0; index < 5_100; index += 1) {
-      remember(cache, { sessionId: `ses_${index}` }, { check, askedAtMs: startMs, generation: cache.generation });
+      remember(cache, { userId: "usr_1", sessionId: `ses_${index}` }, { check, askedAtMs: startMs, generation: cache.generation });
     }
     expect(cache.entries.size).toBe(5_000);
   });

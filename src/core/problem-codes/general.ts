@@ -1,5 +1,5 @@
 /** Codes that any operation may answer with. */
-import type { ProblemKind } from "../problem.ts";
+import type { ProblemKind } from "../problem-kind.ts";
 
 export const generalProblems = {
   "internal": { status: 500, title: "Internal error", suggestion: "Try again; if it stays, report the requestId." },

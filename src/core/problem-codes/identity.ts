@@ -1,5 +1,5 @@
 /** Codes of accounts, sessions, workspaces and API keys. */
-import type { ProblemKind } from "../problem.ts";
+import type { ProblemKind } from "../problem-kind.ts";
 
 export const identityProblems = {
   "credentials-required": { status: 401, title: "Sign-in required", suggestion: "Send Authorization: Bearer with an access token or API key, or X-API-Key." },

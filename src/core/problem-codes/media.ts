@@ -1,5 +1,5 @@
 /** Codes of uploads and files. */
-import type { ProblemKind } from "../problem.ts";
+import type { ProblemKind } from "../problem-kind.ts";
 
 export const mediaProblems = {
   "upload-not-found": { status: 404, title: "No such upload", suggestion: "Start one by POST /v1/uploads." },

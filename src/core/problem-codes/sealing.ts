@@ -1,5 +1,5 @@
 /** Codes of conversions and encryption keys. */
-import type { ProblemKind } from "../problem.ts";
+import type { ProblemKind } from "../problem-kind.ts";
 
 export const sealingProblems = {
   "conversion-not-found": { status: 404, title: "No such conversion", suggestion: "See GET /v1/conversions." },

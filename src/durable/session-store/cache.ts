@@ -14,6 +14,8 @@ const renewalPatienceMs = 2_000;
 
 interface Entry {
   check: SessionCheck;
+  /** Whose object answered. A token names its person itself, so one with another id in it must not find this entry. */
+  userId: string;
   /** Of the secret that was checked; null when only the id was. */
   secretHash: string | null;
   checkedAtMs: number;
@@ -27,6 +29,7 @@ export interface SessionCache {
 }
 
 export interface SessionName {
+  userId: string;
   sessionId: string;
   /** The secret of an opaque token; left out for sessions that a signed access token names. */
   secret?: string;
@@ -43,7 +46,7 @@ export function recall(
   at: { nowMs: number; maxAgeMs: number },
 ): { check: SessionCheck; renew: boolean } | undefined {
   const entry = cache.entries.get(keyOf(name));
-  if (!entry || entry.secretHash !== secretHashOf(name)) return undefined;
+  if (!entry || entry.userId !== name.userId || entry.secretHash !== secretHashOf(name)) return undefined;
   const ageMs = at.nowMs - entry.checkedAtMs;
   if (ageMs < 0 || ageMs >= Math.min(at.maxAgeMs, maxCacheAgeMs)) return undefined;
   if (entry.check.active && at.nowMs >= entry.check.expiresAtMs) return undefined;
@@ -68,6 +71,7 @@ export function remember(
   cache.entries.delete(key);
   cache.entries.set(key, {
     check,
+    userId: name.userId,
     secretHash: secretHashOf(name),
     checkedAtMs: askedAtMs,
     renewalStartedAtMs: null,
@@ -84,7 +88,7 @@ export function forget(cache: SessionCache, sessionId: string): void {
   cache.entries.delete(keyOf({ sessionId, secret: "" }));
 }
 
-function keyOf(name: SessionName): string {
+function keyOf(name: Omit<SessionName, "userId">): string {
   return name.secret === undefined ? `id ${name.sessionId}` : `opaque ${name.sessionId}`;
 }
 

@@ -233,7 +233,7 @@ export async function signInSucceeded(sessions: Store, name: LockoutName, option
 
 async function check(
   sessions: Store,
-  request: { userId: string } & SessionName,
+  request: SessionName,
   options: CheckOptions,
 ): Promise<SessionCheck> {
   const { nowMs, maxAgeMs = maxCacheAgeMs, cache = isolateCache } = options;
@@ -246,7 +246,7 @@ async function check(
 
 async function ask(
   sessions: Store,
-  request: { userId: string } & SessionName,
+  request: SessionName,
   options: CheckOptions,
 ): Promise<SessionCheck> {
   const { nowMs, cache = isolateCache } = options;

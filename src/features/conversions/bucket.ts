@@ -11,7 +11,10 @@ function sealedPrefix({ workspaceId }: { workspaceId: string }, conversionId: st
 }
 
 /** Under the id in the images' headers: a run that was overtaken by one with new keys cannot overwrite what that one wrote. */
-export function imageKey(ctx: { workspaceId: string }, image: { conversionId: string; sealId: string; index: number }): string {
+export function imageKey(
+  ctx: { workspaceId: string },
+  image: { conversionId: string; sealId: string; index: number },
+): string {
   return `${sealedPrefix(ctx, image.conversionId)}${image.sealId}/${image.index}.png`;
 }
 

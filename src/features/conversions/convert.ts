@@ -24,7 +24,11 @@ export async function convertAudioToImage(ctx: WorkspaceCtx, request: Request): 
   const ids = takeIds(ctx);
   if (bodyKindOf(request) === "json") {
     const { fileId, ...options } = await readJsonBody(request, sealingBody);
-    if (fileId === undefined) throw new Problem("validation-failed", { detail: "fileId: Required", members: { errors: [{ in: "body", path: "fileId", message: "Required", code: "invalid_type" }] } });
+    if (fileId === undefined)
+      throw new Problem("validation-failed", {
+        detail: "fileId: Required",
+        members: { errors: [{ in: "body", path: "fileId", message: "Required", code: "invalid_type" }] },
+      });
     await startSealing(ctx, ids, { ...options, fileId });
     return answer(ctx, request, ids);
   }
@@ -61,13 +65,25 @@ interface FormFiles {
   stored: FileRow[];
 }
 
-async function storeForm(ctx: WorkspaceCtx, request: Request, { fileFields, maxFiles, stored }: FormFiles): Promise<Record<string, string>> {
+async function storeForm(
+  ctx: WorkspaceCtx,
+  request: Request,
+  { fileFields, maxFiles, stored }: FormFiles,
+): Promise<Record<string, string>> {
   return readForm(request, {
     fileFields,
     maxFiles,
     async store(file, limits) {
       const fileId = ctx.newId("file");
-      stored.push(await storeStream(ctx, { source: file.stream, fileName: file.fileName, declaredType: file.type, fileId, ...limits }));
+      stored.push(
+        await storeStream(ctx, {
+          source: file.stream,
+          fileName: file.fileName,
+          declaredType: file.type,
+          fileId,
+          ...limits,
+        }),
+      );
     },
   });
 }
@@ -90,26 +106,45 @@ async function discard(ctx: WorkspaceCtx, files: readonly FileRow[]): Promise<vo
   if (first) await ctx.runNow(first.jobId);
 }
 
-async function answer(ctx: WorkspaceCtx, request: Request, { conversionId, jobId }: ConversionIds): Promise<Reply<ConversionAnswer>> {
+async function answer(
+  ctx: WorkspaceCtx,
+  request: Request,
+  { conversionId, jobId }: ConversionIds,
+): Promise<Reply<ConversionAnswer>> {
   const waitSeconds = waitSecondsOf(request.headers);
   const job = await waitForJob(ctx, jobId, waitSeconds);
   const isEnded = hasEnded(job.state);
   if (waitSeconds > 0 && isEnded && job.state !== "succeeded") throw endedProblem(job, conversionId);
   const conversion = await getConversion(ctx, conversionId);
-  const body = { success: true as const, message: messageOf(conversion), conversionId, jobId, status: conversion.status, conversion, job: toJob(job) };
+  const body = {
+    success: true as const,
+    message: messageOf(conversion),
+    conversionId,
+    jobId,
+    status: conversion.status,
+    conversion,
+    job: toJob(job),
+  };
   const isWaited = waitSeconds > 0 && isEnded;
   const headers: Record<string, string> = waitSeconds > 0 ? { "preference-applied": `wait=${waitSeconds}` } : {};
-  return isWaited ? new Reply(body, { status: 200, headers }) : new Reply(body, { status: 202, headers: { ...headers, location: `/v1/jobs/${jobId}` } });
+  return isWaited
+    ? new Reply(body, { status: 200, headers })
+    : new Reply(body, { status: 202, headers: { ...headers, location: `/v1/jobs/${jobId}` } });
 }
 
 function messageOf(conversion: ConversionAnswer["conversion"]): string {
   if (conversion.status !== "completed") return "The conversion has been started.";
-  return conversion.conversionType === "audio-to-image" ? `The audio is sealed in ${conversion.imageCount} images.` : "The audio is opened.";
+  return conversion.conversionType === "audio-to-image"
+    ? `The audio is sealed in ${conversion.imageCount} images.`
+    : "The audio is opened.";
 }
 
 /** Who waited gets the reason itself, as if the work had been done in the request. */
 function endedProblem(job: JobRow, conversionId: string): Problem {
   const { code, detail, ...members } = toJob(job).problem ?? { code: "internal", detail: "" };
   const known = code !== null && code in problemKinds ? (code as ProblemCode) : "internal";
-  return new Problem(known, { ...(detail === "" ? {} : { detail }), members: { ...members, conversionId, jobId: job.id } });
+  return new Problem(known, {
+    ...(detail === "" ? {} : { detail }),
+    members: { ...members, conversionId, jobId: job.id },
+  });
 }

@@ -26,17 +26,27 @@ const keptMaxBytes = 25_165_824;
 
 /** Throws SealError `not-sealed`, `header-damaged`, `lossy-image`. */
 export function readHeader(rgb: Uint8Array): SealHeader {
-  return sniffPixels(rgb) === 2 ? { format: 2, header: readShardHeader(rgb) } : { format: 1, header: readChunkHeader(rgb).header };
+  return sniffPixels(rgb) === 2
+    ? { format: 2, header: readShardHeader(rgb) }
+    : { format: 1, header: readChunkHeader(rgb).header };
 }
 
-export const indexOf = (seal: SealHeader): number => (seal.format === 2 ? seal.header.shardIndex : seal.header.chunkIndex);
-export const countOf = (seal: SealHeader): number => (seal.format === 2 ? seal.header.shardCount : seal.header.chunkCount);
+export const indexOf = (seal: SealHeader): number =>
+  seal.format === 2 ? seal.header.shardIndex : seal.header.chunkIndex;
+export const countOf = (seal: SealHeader): number =>
+  seal.format === 2 ? seal.header.shardCount : seal.header.chunkCount;
 
 /** The same for all images of one conversion. */
 export function setNameOf(seal: SealHeader): string {
   if (seal.format === 1) return JSON.stringify([1, seal.header.fileName, seal.header.userId, seal.header.chunkCount]);
   const { conversionId, keyId, shardCount, fileSizeBytes } = seal.header;
-  return JSON.stringify([2, Buffer.from(conversionId).toString("hex"), Buffer.from(keyId).toString("hex"), shardCount, fileSizeBytes]);
+  return JSON.stringify([
+    2,
+    Buffer.from(conversionId).toString("hex"),
+    Buffer.from(keyId).toString("hex"),
+    shardCount,
+    fileSizeBytes,
+  ]);
 }
 
 /** In order of their indices. Throws the Problem of the first image that cannot be read, or of the set. */
@@ -47,12 +57,20 @@ export async function planUploaded(ctx: JobCtx, sources: readonly ImageSource[])
   for (const [place, source] of sources.entries()) {
     await ctx.checkpoint({ done: place, total: sources.length, step: "reading" });
     const pixels = await source.read();
-    seals.push(await named(source.fileName, async () => ({ seal: readHeader(pixels.rgb), fingerprint: fingerprintPixels(pixels.rgb) })));
+    seals.push(
+      await named(source.fileName, async () => ({
+        seal: readHeader(pixels.rgb),
+        fingerprint: fingerprintPixels(pixels.rgb),
+      })),
+    );
     keptBytes += pixels.rgb.byteLength;
     if (keptBytes <= keptMaxBytes) kept.set(place, pixels);
     else kept.clear();
   }
-  return orderOf(seals, sources).map((place) => ({ source: sources[place] as ImageSource, read: () => takeKept(kept, place, sources[place] as ImageSource) }));
+  return orderOf(seals, sources).map((place) => ({
+    source: sources[place] as ImageSource,
+    read: () => takeKept(kept, place, sources[place] as ImageSource),
+  }));
 }
 
 async function takeKept(kept: Map<number, PngPixels>, place: number, source: ImageSource): Promise<PngPixels> {
@@ -61,13 +79,23 @@ async function takeKept(kept: Map<number, PngPixels>, place: number, source: Ima
   return pixels ?? source.read();
 }
 
-function orderOf(seals: readonly { seal: SealHeader; fingerprint: string }[], sources: readonly ImageSource[]): readonly number[] {
+function orderOf(
+  seals: readonly { seal: SealHeader; fingerprint: string }[],
+  sources: readonly ImageSource[],
+): readonly number[] {
   const formats = new Set(seals.map(({ seal }) => seal.format));
-  if (formats.size > 1) throw new Problem("images-mixed", { detail: "Some images are of format 1, others of format 2." });
+  if (formats.size > 1)
+    throw new Problem("images-mixed", { detail: "Some images are of format 1, others of format 2." });
   try {
     return formats.has(2) ? checkShardSet(seals.flatMap(toShard)).order : checkChunkSet(seals.flatMap(toChunk)).order;
   } catch (error) {
-    const place = error instanceof SealError ? placeOfFault(error, seals.map(({ seal }) => seal)) : undefined;
+    const place =
+      error instanceof SealError
+        ? placeOfFault(
+            error,
+            seals.map(({ seal }) => seal),
+          )
+        : undefined;
     throw toProblem(error, { fileName: place === undefined ? undefined : sources[place]?.fileName });
   }
 }

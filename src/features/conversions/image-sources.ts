@@ -39,8 +39,11 @@ export async function listSources(ctx: JobCtx, row: ConversionRow): Promise<Imag
   const sources: ImageSource[] = [];
   for (const id of ids.slice(0, maxImages)) {
     const file = byId.get(id);
-    if (!file) throw new Problem("file-not-found", { detail: "One of the images was deleted.", members: { fileId: id } });
-    sources.push(...(file.kind === "archive" ? await archiveSources(ctx, file, sources.length) : [fileSource(ctx, file)]));
+    if (!file)
+      throw new Problem("file-not-found", { detail: "One of the images was deleted.", members: { fileId: id } });
+    sources.push(
+      ...(file.kind === "archive" ? await archiveSources(ctx, file, sources.length) : [fileSource(ctx, file)]),
+    );
     if (sources.length > maxImages) throw tooMany();
   }
   if (sources.length === 0) throw new Problem("not-an-image", { detail: "There is no image to open." });
@@ -53,7 +56,9 @@ function tooMany(): Problem {
 
 async function ownSources(ctx: JobCtx, conversionId: string): Promise<ImageSource[]> {
   const images = await listImages(ctx, conversionId);
-  return images.map(({ r2Key, sizeBytes, fileName, index }) => storedSource(ctx, { r2Key, sizeBytes, fileName, index }));
+  return images.map(({ r2Key, sizeBytes, fileName, index }) =>
+    storedSource(ctx, { r2Key, sizeBytes, fileName, index }),
+  );
 }
 
 function fileSource(ctx: JobCtx, { r2Key, sizeBytes, name }: FileRow): ImageSource {
@@ -86,18 +91,23 @@ async function* piecesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8
 async function archiveSources(ctx: JobCtx, file: FileRow, before: number): Promise<ImageSource[]> {
   const source: ZipSource = openObject(ctx, { key: file.r2Key, sizeBytes: file.sizeBytes, etag: null });
   const limits = { maxEntryBytes: maxImageFileBytes, maxTotalBytes: maxArchiveBytes, maxEntries: maxImages * 2 };
-  const entries = (await named(file.name, () => listZip(source, limits))).filter((entry) => imageExtension.test(entry.name));
-  if (entries.length === 0) throw new Problem("not-an-image", { detail: `${file.name} holds no image.`, members: { fileName: file.name } });
+  const entries = (await named(file.name, () => listZip(source, limits))).filter((entry) =>
+    imageExtension.test(entry.name),
+  );
+  if (entries.length === 0)
+    throw new Problem("not-an-image", { detail: `${file.name} holds no image.`, members: { fileName: file.name } });
   if (before + entries.length > maxImages) throw tooMany();
   return entries.map((entry) => ({
     fileName: entry.name,
     sizeBytes: entry.sizeBytes,
-    read: () => named(entry.name, async () => readImage(await readZipEntry(source, entry, { maxBytes: maxImageFileBytes }))),
+    read: () =>
+      named(entry.name, async () => readImage(await readZipEntry(source, entry, { maxBytes: maxImageFileBytes }))),
   }));
 }
 
 function requireSize(sizeBytes: number): void {
-  if (sizeBytes > maxImageFileBytes) throw new Problem("image-too-large", { members: { sizeBytes, maxBytes: maxImageFileBytes } });
+  if (sizeBytes > maxImageFileBytes)
+    throw new Problem("image-too-large", { members: { sizeBytes, maxBytes: maxImageFileBytes } });
 }
 
 /** Every refusal tells which file it is about. */
@@ -107,6 +117,10 @@ export async function named<Value>(fileName: string, work: () => Promise<Value>)
   } catch (error) {
     const problem = toProblem(error, { fileName });
     if (!(problem instanceof Problem) || problem.options.members?.["fileName"] !== undefined) throw problem;
-    throw new Problem(problem.code, { ...problem.options, detail: `${fileName}: ${problem.message}`, members: { ...problem.options.members, fileName } });
+    throw new Problem(problem.code, {
+      ...problem.options,
+      detail: `${fileName}: ${problem.message}`,
+      members: { ...problem.options.members, fileName },
+    });
   }
 }

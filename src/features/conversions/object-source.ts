@@ -21,7 +21,10 @@ export function openObject(ctx: Pick<Ctx, "files">, version: ObjectVersion): Obj
   return {
     sizeBytes,
     async read(offset, lengthBytes) {
-      const object = await ctx.files.get(key, { range: { offset, length: lengthBytes }, ...(etag === null ? {} : { onlyIf: { etagMatches: etag } }) });
+      const object = await ctx.files.get(key, {
+        range: { offset, length: lengthBytes },
+        ...(etag === null ? {} : { onlyIf: { etagMatches: etag } }),
+      });
       // Without a body the condition failed: it is another version.
       if (!object || !("body" in object) || object.size !== sizeBytes) throw new Problem("source-changed");
       const bytes = new Uint8Array(await object.arrayBuffer());

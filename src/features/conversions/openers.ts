@@ -52,7 +52,8 @@ async function makeV2Opener(ctx: JobCtx, { keyId }: ShardHeader): Promise<Opener
 /** Version 1 does not name its key, so those that may fit are tried on the first image. */
 async function makeV1Opener(ctx: JobCtx, row: ConversionRow, header: ChunkHeader): Promise<Opener> {
   let keys = await v1Keys(ctx, row, header.userId);
-  if (keys.length === 0) throw new Problem("encryption-key-wrong", { detail: "No imported key is for the user of these images." });
+  if (keys.length === 0)
+    throw new Problem("encryption-key-wrong", { detail: "No imported key is for the user of these images." });
   return {
     async *open(rgb) {
       const { key, pieces } = await openWithAny(keys, rgb);
@@ -67,14 +68,21 @@ async function v1Keys(ctx: JobCtx, row: ConversionRow, headerUserId: string): Pr
   // EchoCipher derives with the name that the caller gives, so a wrong name is a wrong key, whatever the header says.
   const userId = row.externalUserId ?? headerUserId;
   if (row.requestKey !== null) {
-    const masterKey = await unwrapRequestKey(ctx, { workspaceId: ctx.workspaceId, conversionId: row.id }, row.requestKey);
+    const masterKey = await unwrapRequestKey(
+      ctx,
+      { workspaceId: ctx.workspaceId, conversionId: row.id },
+      row.requestKey,
+    );
     return [await deriveKeyV1({ masterKey, userId })];
   }
   const masters = await listV1Masters(ctx, userId);
   return Promise.all(masters.map((master) => deriveKeyV1({ masterKey: master.raw, userId })));
 }
 
-async function openWithAny(keys: readonly Uint8Array[], rgb: Uint8Array): Promise<{ key: Uint8Array; pieces: AsyncGenerator<Uint8Array> }> {
+async function openWithAny(
+  keys: readonly Uint8Array[],
+  rgb: Uint8Array,
+): Promise<{ key: Uint8Array; pieces: AsyncGenerator<Uint8Array> }> {
   let refusal: unknown = new SealError("wrong-key");
   for (const key of keys) {
     const pieces = streamChunkV1({ key, rgb });
@@ -89,7 +97,10 @@ async function openWithAny(keys: readonly Uint8Array[], rgb: Uint8Array): Promis
   throw refusal;
 }
 
-async function* withFirst(first: IteratorResult<Uint8Array>, rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* withFirst(
+  first: IteratorResult<Uint8Array>,
+  rest: AsyncGenerator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
   if (first.done === true) return;
   yield first.value;
   yield* rest;

@@ -18,7 +18,9 @@ export function bodyKindOf(request: Request): BodyKind {
   const type = (request.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
   if (type === "application/json" || type.endsWith("+json")) return "json";
   if (type === "multipart/form-data") return "form";
-  throw new Problem("unsupported-content-type", { detail: `This operation takes application/json and multipart/form-data, not "${type.slice(0, 100) || "nothing"}".` });
+  throw new Problem("unsupported-content-type", {
+    detail: `This operation takes application/json and multipart/form-data, not "${type.slice(0, 100) || "nothing"}".`,
+  });
 }
 
 export async function readJsonBody<Shape extends z.ZodType>(request: Request, shape: Shape): Promise<z.output<Shape>> {
@@ -51,9 +53,14 @@ async function readText(request: Request): Promise<string> {
 export function parseBody<Shape extends z.ZodType>(shape: Shape, value: unknown): z.output<Shape> {
   const result = shape.safeParse(value);
   if (result.success) return result.data;
-  const errors = result.error.issues.slice(0, 20).map((issue) => ({ in: "body", path: issue.path.join("."), message: issue.message, code: issue.code }));
+  const errors = result.error.issues
+    .slice(0, 20)
+    .map((issue) => ({ in: "body", path: issue.path.join("."), message: issue.message, code: issue.code }));
   const [first] = errors;
-  throw new Problem("validation-failed", { detail: first ? `${first.path || "body"}: ${first.message}` : "The request is not valid.", members: { errors } });
+  throw new Problem("validation-failed", {
+    detail: first ? `${first.path || "body"}: ${first.message}` : "The request is not valid.",
+    members: { errors },
+  });
 }
 
 export interface FormReading {
@@ -67,7 +74,8 @@ export interface FormReading {
 /** The fields of a form. Throws `form-invalid`, `form-file-missing`, `use-direct-upload` and whatever `store` throws. */
 export async function readForm(request: Request, reading: FormReading): Promise<Record<string, string>> {
   const declaredBytes = readLength(request);
-  if (declaredBytes !== undefined && declaredBytes > maxFormBytes + formSlackBytes) throw new Problem("use-direct-upload");
+  if (declaredBytes !== undefined && declaredBytes > maxFormBytes + formSlackBytes)
+    throw new Problem("use-direct-upload");
   if (!request.body) throw new Problem("form-invalid", { detail: "The body is empty." });
   const fields: Record<string, string> = Object.create(null) as Record<string, string>;
   const limits: FormStreamLimits = { maxFileBytes: maxFormBytes, maxFiles: reading.maxFiles + 5, maxFields: 50 };
@@ -80,7 +88,8 @@ export async function readForm(request: Request, reading: FormReading): Promise<
   } catch (error) {
     throw toProblem(error);
   }
-  if (meter.files === 0) throw new Problem("form-file-missing", { detail: `No file in the field ${reading.fileFields[0] ?? "file"}.` });
+  if (meter.files === 0)
+    throw new Problem("form-file-missing", { detail: `No file in the field ${reading.fileFields[0] ?? "file"}.` });
   return fields;
 }
 
@@ -94,12 +103,16 @@ async function takeFile(file: FormFile, { reading, meter, declaredBytes }: Takin
   // A browser sends an input that nobody filled as a file without a name.
   if (file.fileName === "" || !reading.fileFields.includes(file.name)) return;
   meter.files += 1;
-  if (meter.files > reading.maxFiles) throw new Problem("form-invalid", { detail: `At most ${reading.maxFiles} files.` });
+  if (meter.files > reading.maxFiles)
+    throw new Problem("form-invalid", { detail: `At most ${reading.maxFiles} files.` });
   const maxBytes = meter.leftBytes;
   const counted = countBytes(file, (sizeBytes) => {
     meter.leftBytes -= sizeBytes;
   });
-  await reading.store(counted, { maxBytes, ...(declaredBytes === undefined || reading.maxFiles > 1 ? {} : { declaredBytes }) });
+  await reading.store(counted, {
+    maxBytes,
+    ...(declaredBytes === undefined || reading.maxFiles > 1 ? {} : { declaredBytes }),
+  });
 }
 
 function countBytes(file: FormFile, onBytes: (sizeBytes: number) => void): FormFile {

@@ -21,12 +21,36 @@ import {
 } from "./shapes.ts";
 
 /** Of a body that the handler reads itself. */
-const bodyProblems = ["invalid-json", "unsupported-content-type", "body-too-large", "validation-failed", "server-owned-member"] as const satisfies ProblemCode[];
-const formProblems = ["form-invalid", "form-file-missing", "use-direct-upload", "file-empty", "file-type-unsupported", "file-type-mismatch"] as const satisfies ProblemCode[];
-const startProblems = ["file-not-found", "storage-quota-exceeded", "encryption-key-invalid", "encryption-key-damaged"] as const satisfies ProblemCode[];
+const bodyProblems = [
+  "invalid-json",
+  "unsupported-content-type",
+  "body-too-large",
+  "validation-failed",
+  "server-owned-member",
+] as const satisfies ProblemCode[];
+const formProblems = [
+  "form-invalid",
+  "form-file-missing",
+  "use-direct-upload",
+  "file-empty",
+  "file-type-unsupported",
+  "file-type-mismatch",
+] as const satisfies ProblemCode[];
+const startProblems = [
+  "file-not-found",
+  "storage-quota-exceeded",
+  "encryption-key-invalid",
+  "encryption-key-damaged",
+] as const satisfies ProblemCode[];
 /** What a job can fail with, answered to those who wait for it. */
 const endProblems = ["job-cancelled", "job-lost", "conversion-not-found"] as const satisfies ProblemCode[];
-const keyProblems = ["encryption-key-not-found", "encryption-key-deactivated", "encryption-key-destroyed", "encryption-key-wrong", "request-key-erased"] as const satisfies ProblemCode[];
+const keyProblems = [
+  "encryption-key-not-found",
+  "encryption-key-deactivated",
+  "encryption-key-destroyed",
+  "encryption-key-wrong",
+  "request-key-erased",
+] as const satisfies ProblemCode[];
 const imageProblems = [
   "not-an-image",
   "lossy-image",
@@ -43,7 +67,8 @@ const imageProblems = [
   "archive-invalid",
 ] as const satisfies ProblemCode[];
 
-const waiting = "Answers 202 with the job; with `Prefer: wait=N` (at most 30) 200 with the result, or the problem that the job ended with.";
+const waiting =
+  "Answers 202 with the job; with `Prefer: wait=N` (at most 30) 200 with the result, or the problem that the job ended with.";
 
 export const routes = [
   endpoint({
@@ -57,7 +82,15 @@ export const routes = [
     returns: conversionAnswer,
     status: 202,
     idempotent: true,
-    problems: [...bodyProblems, ...formProblems, ...startProblems, ...keyProblems, ...endProblems, "source-changed", "too-many-images"],
+    problems: [
+      ...bodyProblems,
+      ...formProblems,
+      ...startProblems,
+      ...keyProblems,
+      ...endProblems,
+      "source-changed",
+      "too-many-images",
+    ],
     handle: (ctx, { request }) => convertAudioToImage(ctx, request),
   }),
   endpoint({
@@ -117,7 +150,8 @@ export const routes = [
     params: imageParams,
     produces: { "image/png": "The image." },
     problems: ["conversion-not-found", "conversion-not-ready", "image-not-found", "file-damaged"],
-    handle: (ctx, { params, request }) => downloadImage(ctx, { id: params.id, image: params.index, headers: request.headers }),
+    handle: (ctx, { params, request }) =>
+      downloadImage(ctx, { id: params.id, image: params.index, headers: request.headers }),
   }),
   rawEndpoint({
     name: "downloadConversionZip",

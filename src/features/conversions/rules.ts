@@ -21,11 +21,18 @@ const maxStemBytes = 200;
 export const defaultUserName = "default-user";
 
 /** Original bytes an image, and how many images. Throws `too-many-images`. */
-export function planImages(sizeBytes: number, options: { format: 1 | 2; maxChunkBytes: number | undefined; maxImages: number }): { chunkSizeBytes: number; imageCount: number } {
+export function planImages(
+  sizeBytes: number,
+  options: { format: 1 | 2; maxChunkBytes: number | undefined; maxImages: number },
+): { chunkSizeBytes: number; imageCount: number } {
   const wanted = options.format === 1 ? (options.maxChunkBytes ?? maxChunkBytes) : SHARD_BYTES;
   const chunkSizeBytes = Math.min(wanted, maxChunkBytes);
   const imageCount = Math.ceil(sizeBytes / chunkSizeBytes);
-  if (imageCount > options.maxImages) throw new Problem("too-many-images", { detail: `${imageCount} images of ${chunkSizeBytes} bytes would be needed.`, members: { imageCount } });
+  if (imageCount > options.maxImages)
+    throw new Problem("too-many-images", {
+      detail: `${imageCount} images of ${chunkSizeBytes} bytes would be needed.`,
+      members: { imageCount },
+    });
   return { chunkSizeBytes, imageCount };
 }
 
@@ -68,19 +75,25 @@ export function openedFileName(asked: string | null, original: string): string {
  * The type of an opened file: what one of its names, the declared type and its first bytes agree on, else what its bytes are, else no
  * claim at all (version 1 sealed any file).
  */
-export function openedTypeOf(file: { names: readonly string[]; declaredType: string | null; head: Uint8Array }): { contentType: string; kind: FileKind } {
+export function openedTypeOf(file: { names: readonly string[]; declaredType: string | null; head: Uint8Array }): {
+  contentType: string;
+  kind: FileKind;
+} {
   const { names, declaredType, head } = file;
   for (const fileName of names) {
     const outcome = checkFileType({ fileName, declaredType, head }, { allowUndeclared: true });
     if (outcome.ok) return { contentType: outcome.type.mime, kind: outcome.type.kind };
   }
   const byContent = fileTypes.find((type) => type.id !== "text" && type.matches(head));
-  return byContent ? { contentType: byContent.mime, kind: byContent.kind } : { contentType: "application/octet-stream", kind: "document" };
+  return byContent
+    ? { contentType: byContent.mime, kind: byContent.kind }
+    : { contentType: "application/octet-stream", kind: "document" };
 }
 
 /** Seconds that `Prefer: wait=N` (RFC 7240) asks for, at most 30; 0: answer at once. */
 export function waitSecondsOf(headers: Headers): number {
-  const [, digits] = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,5})"?(?=$|[,;\s])/i.exec(headers.get("prefer")?.slice(0, 500) ?? "") ?? [];
+  const [, digits] =
+    /(?:^|[,;\s])wait\s*=\s*"?(\d{1,5})"?(?=$|[,;\s])/i.exec(headers.get("prefer")?.slice(0, 500) ?? "") ?? [];
   return digits === undefined ? 0 : Math.min(30, Number(digits));
 }
 
@@ -93,7 +106,7 @@ const sealProblems: Record<SealReason, ProblemCode> = {
   "tiff-unsupported": "image-unsupported",
   "not-sealed": "not-sealed",
   "header-damaged": "header-damaged",
-  "altered": "image-altered",
+  altered: "image-altered",
   "wrong-key": "encryption-key-wrong",
   "shards-mixed": "images-mixed",
   "shards-missing": "images-missing",
@@ -106,30 +119,44 @@ const sealProblems: Record<SealReason, ProblemCode> = {
 const pngProblems: Record<PngError["reason"], ProblemCode> = {
   "not-png": "not-an-image",
   "too-large": "image-too-large",
-  "interlaced": "image-unsupported",
-  "palette": "image-unsupported",
-  "grey": "image-unsupported",
+  interlaced: "image-unsupported",
+  palette: "image-unsupported",
+  grey: "image-unsupported",
   "sixteen-bit": "image-unsupported",
   "unknown-kind": "image-unsupported",
-  "damaged": "image-damaged",
+  damaged: "image-damaged",
 };
 
 /** What a fault of format, image or archive means to the client, naming the image; anything else is returned as it is. */
-export function toProblem(error: unknown, image: { fileName?: string | undefined; index?: number | undefined } = {}): unknown {
+export function toProblem(
+  error: unknown,
+  image: { fileName?: string | undefined; index?: number | undefined } = {},
+): unknown {
   if (error instanceof SealError) {
-    const members = { ...named(image), ...(error.index === undefined ? {} : { index: error.index }), ...(error.missing ? { missing: error.missing.slice(0, 1_000) } : {}) };
+    const members = {
+      ...named(image),
+      ...(error.index === undefined ? {} : { index: error.index }),
+      ...(error.missing ? { missing: error.missing.slice(0, 1_000) } : {}),
+    };
     return new Problem(sealProblems[error.reason], { ...detailOf(error.detail, image), members });
   }
-  if (error instanceof PngError) return new Problem(pngProblems[error.reason], { ...detailOf(error.message, image), members: named(image) });
+  if (error instanceof PngError)
+    return new Problem(pngProblems[error.reason], { ...detailOf(error.message, image), members: named(image) });
   if (error instanceof ZipError) {
     const tooMany = error.reason === "too-many-entries";
-    return new Problem(tooMany ? "too-many-images" : "archive-invalid", { ...detailOf(error.message, image), members: named(image) });
+    return new Problem(tooMany ? "too-many-images" : "archive-invalid", {
+      ...detailOf(error.message, image),
+      members: named(image),
+    });
   }
   return error;
 }
 
 function named(image: { fileName?: string | undefined; index?: number | undefined }): Record<string, unknown> {
-  return { ...(image.index === undefined ? {} : { index: image.index }), ...(image.fileName === undefined ? {} : { fileName: image.fileName }) };
+  return {
+    ...(image.index === undefined ? {} : { index: image.index }),
+    ...(image.fileName === undefined ? {} : { fileName: image.fileName }),
+  };
 }
 
 function detailOf(detail: string | undefined, image: { fileName?: string | undefined }): { detail?: string } {
@@ -139,7 +166,8 @@ function detailOf(detail: string | undefined, image: { fileName?: string | undef
 
 /** Counters of one person's conversions from their groups by type and state. */
 export function toStats(userId: string, groups: readonly StatsGroup[]): StatsShape {
-  const sum = (of: (group: StatsGroup) => number, where: (group: StatsGroup) => boolean) => groups.filter(where).reduce((total, group) => total + of(group), 0);
+  const sum = (of: (group: StatsGroup) => number, where: (group: StatsGroup) => boolean) =>
+    groups.filter(where).reduce((total, group) => total + of(group), 0);
   const number = (group: StatsGroup) => group.conversions;
   const isCompleted = (group: StatsGroup) => group.state === "succeeded";
   const completed = sum(number, isCompleted);

@@ -47,19 +47,28 @@ async function renewIdentity(ctx: JobCtx, row: ConversionRow, runtime: string): 
   ctx.log("info", "conversion.identity-renewed", { conversionId: row.id, from: row.runtime, to: runtime });
   const identity = { runtime, sealId: Buffer.from(ctx.random(16)).toString("hex"), sealedAt: ctx.now() };
   if (row.format === 1) return ctx.commit([deleteImages(ctx, row.id), updateConversion(ctx, row.id, identity)]);
-  const key = await createDataKey(await actFor(ctx, row.userId), { conversionId: row.id, encryptionKeyId: row.encryptionKeyId });
+  const key = await createDataKey(await actFor(ctx, row.userId), {
+    conversionId: row.id,
+    encryptionKeyId: row.encryptionKeyId,
+  });
   const noncePrefix = Buffer.from(ctx.random(7)).toString("hex");
   return ctx.commit([
     deleteImages(ctx, row.id),
     destroyDataKeys(ctx, row.id),
     key.statement,
-    updateConversion(ctx, row.id, { ...identity, noncePrefix, dataKeyId: key.keyId, encryptionKeyId: key.encryptionKeyId }),
+    updateConversion(ctx, row.id, {
+      ...identity,
+      noncePrefix,
+      dataKeyId: key.keyId,
+      encryptionKeyId: key.encryptionKeyId,
+    }),
   ]);
 }
 
 /** Throws when the row has no identity: only rows of sealing conversions have one. */
 export function identityOf(row: ConversionRow): SealIdentity {
   const { sealId, sealedAt, dataKeyId, noncePrefix } = row;
-  if (sealId === null || sealedAt === null) throw new Problem("internal", { detail: "The conversion has no identity to seal with." });
+  if (sealId === null || sealedAt === null)
+    throw new Problem("internal", { detail: "The conversion has no identity to seal with." });
   return { sealId, sealedAt, dataKeyId, noncePrefix };
 }

@@ -34,7 +34,8 @@ export function makeSealer(ctx: JobCtx, row: ConversionRow): Promise<Sealer> {
 
 async function makeV2Sealer(ctx: JobCtx, row: ConversionRow): Promise<Sealer> {
   const { sealId, dataKeyId, noncePrefix, sealedAt } = identityOf(row);
-  if (dataKeyId === null || noncePrefix === null) throw new Problem("internal", { detail: "The conversion has no data key." });
+  if (dataKeyId === null || noncePrefix === null)
+    throw new Problem("internal", { detail: "The conversion has no data key." });
   const common = {
     dataKey: await importDataKey(await openDataKey(ctx, dataKeyId)),
     conversionId: Buffer.from(sealId, "hex"),
@@ -43,18 +44,43 @@ async function makeV2Sealer(ctx: JobCtx, row: ConversionRow): Promise<Sealer> {
     fileSizeBytes: row.inputFileSize ?? 0,
     compress: row.compress,
   };
-  const metadata = { createdAt: new Date(sealedAt).toISOString(), name: row.inputFileName, type: row.inputFileType ?? "application/octet-stream" };
+  const metadata = {
+    createdAt: new Date(sealedAt).toISOString(),
+    name: row.inputFileName,
+    type: row.inputFileType ?? "application/octet-stream",
+  };
   return ({ index, imageCount, bytes, wholeHash, reuse }) =>
-    sealShard({ ...common, shardIndex: index, shardCount: imageCount, bytes, wholeHash, reuse, metadata: index === 0 ? metadata : undefined });
+    sealShard({
+      ...common,
+      shardIndex: index,
+      shardCount: imageCount,
+      bytes,
+      wholeHash,
+      reuse,
+      metadata: index === 0 ? metadata : undefined,
+    });
 }
 
 async function makeV1Sealer(ctx: JobCtx, row: ConversionRow): Promise<Sealer> {
   const { sealId, sealedAt } = identityOf(row);
   const userId = row.externalUserId ?? "";
   const key = await deriveKeyV1({ masterKey: await v1Master(ctx, row), userId });
-  const common = { key, userId, fileName: v1FileName(row.inputFileName, userId), createdAtSeconds: Math.floor(sealedAt / 1_000), compress: row.compress };
+  const common = {
+    key,
+    userId,
+    fileName: v1FileName(row.inputFileName, userId),
+    createdAtSeconds: Math.floor(sealedAt / 1_000),
+    compress: row.compress,
+  };
   return ({ index, imageCount, bytes, reuse }) =>
-    sealChunkV1({ ...common, chunkIndex: index, chunkCount: imageCount, bytes, nonce: v1Nonce(key, { sealId, index }), reuse });
+    sealChunkV1({
+      ...common,
+      chunkIndex: index,
+      chunkCount: imageCount,
+      bytes,
+      nonce: v1Nonce(key, { sealId, index }),
+      reuse,
+    });
 }
 
 async function v1Master(ctx: JobCtx, row: ConversionRow): Promise<Uint8Array> {

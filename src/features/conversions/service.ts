@@ -50,7 +50,15 @@ export function toConversion({ row, job }: store.Conversion): ConversionShape {
 
 function toImage(row: ConversionImageRow): ImageShape {
   const { index, fileName, sizeBytes, width, height, sha256 } = row;
-  return { index, fileName, sizeBytes, width, height, sha256, url: `/v1/conversions/${row.conversionId}/images/${index}` };
+  return {
+    index,
+    fileName,
+    sizeBytes,
+    width,
+    height,
+    sha256,
+    url: `/v1/conversions/${row.conversionId}/images/${index}`,
+  };
 }
 
 /** Throws `conversion-not-found`, alike for unknown, foreign and deleted ones. */
@@ -70,7 +78,10 @@ export async function getConversion(ctx: WorkspaceCtx, id: string): Promise<Conv
 
 export async function listConversionPage(ctx: WorkspaceCtx, query: ConversionListQuery) {
   requireSelf(ctx, query.userId);
-  const filter = { states: query.status ? statesOfLegacy(query.status) : null, conversionType: query.conversionType ?? null };
+  const filter = {
+    states: query.status ? statesOfLegacy(query.status) : null,
+    conversionType: query.conversionType ?? null,
+  };
   const [rows, total] = await Promise.all([
     store.listConversions(ctx, { ...filter, before: readCursor(query), skip: query.skip, limit: query.limit + 1 }),
     store.countConversions(ctx, filter),
@@ -99,10 +110,18 @@ export async function deleteConversion(ctx: WorkspaceCtx, id: string): Promise<v
   if (found.row.deletedAt !== null) return;
   if (!hasEnded(found.job.state)) throw new Problem("conversion-running", { members: { jobId: found.row.jobId } });
   const reader = await store.findReader(ctx, id);
-  if (reader) throw new Problem("conversion-running", { detail: "Another conversion opens its images.", members: { references: [{ kind: "conversion", id: reader }] } });
+  if (reader)
+    throw new Problem("conversion-running", {
+      detail: "Another conversion opens its images.",
+      members: { references: [{ kind: "conversion", id: reader }] },
+    });
   const purge = purgeConversion.row(ctx, { conversionId: id });
   const deletion = store.updateConversion(ctx, id, { deletedAt: ctx.now(), requestKey: null });
-  await commitWithJobs(ctx, [deletion, destroyDataKeys(ctx, id), auditEntry(ctx, "conversion.delete", { target: id })], [purge]);
+  await commitWithJobs(
+    ctx,
+    [deletion, destroyDataKeys(ctx, id), auditEntry(ctx, "conversion.delete", { target: id })],
+    [purge],
+  );
   // Now, so that the quota is free when the answer arrives; if it fails here, the queue runs it again.
   await ctx.runNow(purge.jobId);
 }

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { legacyBody } from "#core/legacy-body";
 import { pageQuery } from "#core/page";
+import { Problem } from "#core/problem";
 import { jobStates, legacyStates } from "#core/states";
 import { jobShape } from "#features/jobs/shapes";
 
@@ -38,6 +39,35 @@ const masterKeyHex = z
   .meta({ description: "A version 1 master key for this request only: never stored in clear, never logged." });
 const userName = z.string().min(1).max(255);
 
+/** What EchoCipher's other interface called them. */
+const otherNames: Readonly<Record<string, string>> = {
+  file_id: "fileId",
+  file_ids: "fileIds",
+  conversion_id: "conversionId",
+  user_id: "userId",
+  master_key: "masterKeyHex",
+  max_chunk_bytes: "maxChunkBytes",
+  delete_source: "deleteSource",
+  output_filename: "outputFileName",
+  output_file_name: "outputFileName",
+};
+
+/** Takes members under either name. Throws `validation-failed` when both are there and differ: which one is meant would be a guess. */
+function eitherName<Shape extends z.ZodType>(shape: Shape) {
+  return z.preprocess((value) => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+    const members: Record<string, unknown> = { ...value };
+    for (const [other, name] of Object.entries(otherNames)) {
+      if (!(other in members)) continue;
+      const isSame = JSON.stringify(members[name] ?? members[other]) === JSON.stringify(members[other]);
+      if (!isSame) throw new Problem("validation-failed", { detail: `${other} and ${name} differ.` });
+      members[name] = members[other];
+      delete members[other];
+    }
+    return members;
+  }, shape);
+}
+
 const sealingMembers = {
   format: optional(z.coerce.number().pipe(z.union([z.literal(1), z.literal(2)]))).meta({
     description: "Version of the sealed images: 2, or 1 when masterKeyHex is given without a format.",
@@ -53,29 +83,45 @@ const sealingMembers = {
 };
 
 /** Of a JSON body and of the fields of a form alike. */
-export const sealingBody = legacyBody({ fileId: optional(id), ...sealingMembers }).meta({ id: "AudioToImage" });
+export const sealingBody = eitherName(legacyBody({ fileId: optional(id), ...sealingMembers })).meta({
+  id: "AudioToImage",
+});
 export type SealingBody = z.output<typeof sealingBody>;
 
 const openingMembers = {
-  outputFileName: optional(z.string().min(1).max(1_000)).meta({ description: "The name of the opened file; the original one if left out." }),
+  outputFileName: optional(z.string().min(1).max(1_000)).meta({
+    description: "The name of the opened file; the original one if left out.",
+  }),
   masterKeyHex: optional(masterKeyHex),
   userId: optional(userName),
-  imageDirPath: optional(z.string()).meta({ description: "Answered with use-conversion-id: no folder of the server is read." }),
+  imageDirPath: optional(z.string()).meta({
+    description: "Answered with use-conversion-id: no folder of the server is read.",
+  }),
 };
 
-export const openingBody = legacyBody({
-  conversionId: optional(id),
-  fileIds: optional(z.array(id).min(1).max(maxImages)).meta({ description: "Uploaded PNG files in any order, or ZIPs of them." }),
-  ...openingMembers,
-}).meta({ id: "ImageToAudio" });
+export const openingBody = eitherName(
+  legacyBody({
+    conversionId: optional(id),
+    fileIds: optional(z.array(id).min(1).max(maxImages)).meta({
+      description: "Uploaded PNG files in any order, or ZIPs of them.",
+    }),
+    ...openingMembers,
+  }),
+).meta({ id: "ImageToAudio" });
 export type OpeningBody = z.output<typeof openingBody>;
 
 const formFile = z.string().meta({ format: "binary" });
 export const sealingForm = z
-  .object({ audioFile: formFile.meta({ description: "At most 95 MiB; `audio` and `file` are accepted names too." }), ...sealingMembers })
+  .object({
+    audioFile: formFile.meta({ description: "At most 95 MiB; `audio` and `file` are accepted names too." }),
+    ...sealingMembers,
+  })
   .meta({ id: "AudioToImageForm" });
 export const openingForm = z
-  .object({ images: z.array(formFile).meta({ description: "PNG files or a ZIP of them, at most 95 MiB in all." }), ...openingMembers })
+  .object({
+    images: z.array(formFile).meta({ description: "PNG files or a ZIP of them, at most 95 MiB in all." }),
+    ...openingMembers,
+  })
   .meta({ id: "ImageToAudioForm" });
 
 const imageShape = z
@@ -136,16 +182,28 @@ export const conversionAnswer = z
   .meta({ id: "ConversionStarted" });
 export type ConversionAnswer = z.output<typeof conversionAnswer>;
 
-export const conversionParams = z.object({ id: z.string().max(64).meta({ example: "conv_01kahs7m3n0000000000000000" }) });
+export const conversionParams = z.object({
+  id: z.string().max(64).meta({ example: "conv_01kahs7m3n0000000000000000" }),
+});
 export const imageParams = conversionParams.extend({
-  index: z.string().min(1).max(300).meta({ description: "The index, from 0, or the file name of the image.", example: "0" }),
+  index: z
+    .string()
+    .min(1)
+    .max(300)
+    .meta({ description: "The index, from 0, or the file name of the image.", example: "0" }),
 });
 
 /** Older clients name the person, who can only be the one who asks. */
 export const selfQuery = z.object({ userId: z.string().max(255).optional() });
 
 export const conversionListQuery = pageQuery.extend({
-  skip: z.coerce.number().int().min(0).max(100_000).default(0).meta({ description: "Rows to leave out first, for clients without cursors." }),
+  skip: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(100_000)
+    .default(0)
+    .meta({ description: "Rows to leave out first, for clients without cursors." }),
   status: z.enum(legacyStates).optional(),
   conversionType: z.enum(conversionTypes).optional(),
   userId: z.string().max(255).optional().meta({ description: "Only your own id: older clients send it." }),
@@ -167,7 +225,12 @@ export const statsShape = z
     imageToAudioCount: z.number().int(),
     totalDataProcessed: z.number().int().meta({ description: "Bytes that completed conversions read." }),
     averageConversionTime: z.number().int().meta({ description: "Milliseconds, over completed conversions." }),
-    successRate: z.number().min(0).max(1).nullable().meta({ description: "Completed of all that ended; null: none has ended." }),
+    successRate: z
+      .number()
+      .min(0)
+      .max(1)
+      .nullable()
+      .meta({ description: "Completed of all that ended; null: none has ended." }),
   })
   .meta({ id: "ConversionStatistics" });
 export type StatsShape = z.output<typeof statsShape>;

@@ -14,12 +14,16 @@ import { openingKeyOf } from "./whose-key.ts";
 /** A batch holds few statements; more files than this are guarded by the job alone, which finds a deleted one missing. */
 const maxGuards = 50;
 
-type Source = Pick<ConversionRow, "sourceConversionId" | "sourceFileIds" | "inputFileName" | "inputFileSize" | "format">;
+type Source = Pick<
+  ConversionRow,
+  "sourceConversionId" | "sourceFileIds" | "inputFileName" | "inputFileSize" | "format"
+>;
 
 /** Throws `use-conversion-id` and `source-required`: exactly one source, and never a path of a server. */
 export function requireOneSource(body: OpeningBody): { conversionId: string } | { fileIds: string[] } {
   const { conversionId, fileIds, imageDirPath } = body;
-  if (conversionId === undefined && fileIds === undefined && imageDirPath !== undefined) throw new Problem("use-conversion-id");
+  if (conversionId === undefined && fileIds === undefined && imageDirPath !== undefined)
+    throw new Problem("use-conversion-id");
   if (conversionId !== undefined && fileIds === undefined) return { conversionId };
   if (fileIds !== undefined && conversionId === undefined) return { fileIds };
   throw new Problem("source-required");
@@ -30,7 +34,8 @@ export async function startOpening(ctx: WorkspaceCtx, ids: ConversionIds, body: 
   const { conversionId, jobId } = ids;
   if (ctx.isReplay && (await findAnyConversion(ctx, conversionId))) return;
   const wanted = requireOneSource(body);
-  const { source, guards } = "conversionId" in wanted ? await ownImages(ctx, wanted.conversionId) : await uploadedImages(ctx, wanted.fileIds);
+  const { source, guards } =
+    "conversionId" in wanted ? await ownImages(ctx, wanted.conversionId) : await uploadedImages(ctx, wanted.fileIds);
   const key = await openingKeyOf(ctx, conversionId, body);
   await takeConversion(ctx);
   const row = {
@@ -47,7 +52,11 @@ export async function startOpening(ctx: WorkspaceCtx, ids: ConversionIds, body: 
   } as const;
   const job = openImages.row(ctx, { conversionId }, { jobId });
   try {
-    await commitWithJobs(ctx, [...guards, insertConversion(ctx, row), auditEntry(ctx, "conversion.create", { target: conversionId })], [job]);
+    await commitWithJobs(
+      ctx,
+      [...guards, insertConversion(ctx, row), auditEntry(ctx, "conversion.create", { target: conversionId })],
+      [job],
+    );
   } catch (error) {
     throw isGuardFailure(error) ? new Problem("file-not-found") : error;
   }
@@ -61,9 +70,13 @@ interface Found {
 async function ownImages(ctx: WorkspaceCtx, id: string): Promise<Found> {
   const found = await findConversion(ctx, id);
   if (found?.row.conversionType !== "audio-to-image") throw new Problem("conversion-not-found");
-  if (found.job.state !== "succeeded") throw new Problem("conversion-not-ready", { detail: `The conversion is ${found.job.state}.` });
+  if (found.job.state !== "succeeded")
+    throw new Problem("conversion-not-ready", { detail: `The conversion is ${found.job.state}.` });
   const { inputFileName, totalImageBytes, format } = found.row;
-  return { source: { sourceConversionId: id, sourceFileIds: null, inputFileName, inputFileSize: totalImageBytes, format }, guards: [] };
+  return {
+    source: { sourceConversionId: id, sourceFileIds: null, inputFileName, inputFileSize: totalImageBytes, format },
+    guards: [],
+  };
 }
 
 async function uploadedImages(ctx: WorkspaceCtx, fileIds: string[]): Promise<Found> {
@@ -81,5 +94,8 @@ async function uploadedImages(ctx: WorkspaceCtx, fileIds: string[]): Promise<Fou
 
 function requireImage(file: FileRow): void {
   if (file.kind === "image" || file.kind === "archive") return;
-  throw new Problem("not-an-image", { detail: `${file.name} is ${file.contentType}.`, members: { fileId: file.id, fileName: file.name } });
+  throw new Problem("not-an-image", {
+    detail: `${file.name} is ${file.contentType}.`,
+    members: { fileId: file.id, fileName: file.name },
+  });
 }

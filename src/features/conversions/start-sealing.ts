@@ -4,7 +4,14 @@ import type { WorkspaceCtx } from "#core/context";
 import { commitWithJobs, type Statement } from "#core/job";
 import { conversionLimit } from "#core/limits";
 import { Problem } from "#core/problem";
-import { type FileRow, getFile, guardFile, isGuardFailure, releaseStorage, reserveStorage } from "#features/media/service";
+import {
+  type FileRow,
+  getFile,
+  guardFile,
+  isGuardFailure,
+  releaseStorage,
+  reserveStorage,
+} from "#features/media/service";
 import { createDataKey } from "#features/secrets/service";
 import { v1FileName } from "./format-1.ts";
 import { sealAudio } from "./jobs/seal-audio.ts";
@@ -30,13 +37,18 @@ type SealingOptions = Omit<SealingBody, "fileId">;
 export function formatOf(ctx: WorkspaceCtx, options: SealingOptions): 1 | 2 {
   const format = options.format ?? (options.masterKeyHex === undefined ? 2 : 1);
   if (format === 1) return 1;
-  if (options.masterKeyHex !== undefined) throw new Problem("validation-failed", { detail: "masterKeyHex: a key of one's own seals format 1 only." });
+  if (options.masterKeyHex !== undefined)
+    throw new Problem("validation-failed", { detail: "masterKeyHex: a key of one's own seals format 1 only." });
   refuseForeignUser(ctx, options.userId);
   return 2;
 }
 
 /** Creates the conversion and its job. Throws what makes it impossible; then nothing was created or reserved. */
-export async function startSealing(ctx: WorkspaceCtx, ids: ConversionIds, { fileId, ...options }: SealingOptions & { fileId: string }): Promise<void> {
+export async function startSealing(
+  ctx: WorkspaceCtx,
+  ids: ConversionIds,
+  { fileId, ...options }: SealingOptions & { fileId: string },
+): Promise<void> {
   const { conversionId } = ids;
   if (ctx.isReplay && (await findAnyConversion(ctx, conversionId))) return;
   const format = formatOf(ctx, options);
@@ -45,7 +57,10 @@ export async function startSealing(ctx: WorkspaceCtx, ids: ConversionIds, { file
   const object = await ctx.files.head(file.r2Key);
   if (object?.size !== file.sizeBytes) throw new Problem("file-damaged");
   const { chunkSizeBytes } = planImages(file.sizeBytes, { format, maxChunkBytes: options.maxChunkBytes, maxImages });
-  const key = format === 1 ? await v1Key(ctx, conversionId, { ...options, file }) : await v2Key(ctx, conversionId, options.encryptionKeyId ?? null);
+  const key =
+    format === 1
+      ? await v1Key(ctx, conversionId, { ...options, file })
+      : await v2Key(ctx, conversionId, options.encryptionKeyId ?? null);
   const reservedBytes = estimateImageBytes(file.sizeBytes, chunkSizeBytes);
   const row = {
     ...rowOf(ctx, ids, file),
@@ -60,7 +75,11 @@ export async function startSealing(ctx: WorkspaceCtx, ids: ConversionIds, { file
   await reserveStorage(ctx, conversionId, reservedBytes);
   try {
     await takeConversion(ctx);
-    await commitSealing(ctx, ids, [guardFile(ctx, ctx.workspaceId, file.id), insertConversion(ctx, row), ...key.statements]);
+    await commitSealing(ctx, ids, [
+      guardFile(ctx, ctx.workspaceId, file.id),
+      insertConversion(ctx, row),
+      ...key.statements,
+    ]);
   } catch (error) {
     // An unknown fault may have come after the commit: then the job settles what is reserved, or the reservation runs out.
     if (error instanceof Problem) await releaseStorage(ctx, conversionId, { onlyReserved: true });
@@ -68,7 +87,11 @@ export async function startSealing(ctx: WorkspaceCtx, ids: ConversionIds, { file
   }
 }
 
-async function commitSealing(ctx: WorkspaceCtx, { conversionId, jobId }: ConversionIds, statements: Statement[]): Promise<void> {
+async function commitSealing(
+  ctx: WorkspaceCtx,
+  { conversionId, jobId }: ConversionIds,
+  statements: Statement[],
+): Promise<void> {
   const job = sealAudio.row(ctx, { conversionId }, { jobId });
   try {
     await commitWithJobs(ctx, [...statements, auditEntry(ctx, "conversion.create", { target: conversionId })], [job]);
@@ -85,7 +108,10 @@ export async function takeConversion(ctx: WorkspaceCtx): Promise<void> {
 
 function requireSound(file: FileRow): void {
   if (file.kind === "audio" || file.kind === "video") return;
-  throw new Problem("file-type-unsupported", { detail: `${file.contentType} is not audio or video.`, members: { fileName: file.name, contentType: file.contentType } });
+  throw new Problem("file-type-unsupported", {
+    detail: `${file.contentType} is not audio or video.`,
+    members: { fileName: file.name, contentType: file.contentType },
+  });
 }
 
 function rowOf(ctx: WorkspaceCtx, { conversionId, jobId }: ConversionIds, file: FileRow) {
@@ -114,10 +140,17 @@ interface ChosenKey {
 async function v2Key(ctx: WorkspaceCtx, conversionId: string, encryptionKeyId: string | null): Promise<ChosenKey> {
   const key = await createDataKey(ctx, { conversionId, encryptionKeyId });
   const noncePrefix = Buffer.from(ctx.random(7)).toString("hex");
-  return { columns: { dataKeyId: key.keyId, noncePrefix, encryptionKeyId: key.encryptionKeyId }, statements: [key.statement] };
+  return {
+    columns: { dataKeyId: key.keyId, noncePrefix, encryptionKeyId: key.encryptionKeyId },
+    statements: [key.statement],
+  };
 }
 
-async function v1Key(ctx: WorkspaceCtx, conversionId: string, options: SealingOptions & { file: FileRow }): Promise<ChosenKey> {
+async function v1Key(
+  ctx: WorkspaceCtx,
+  conversionId: string,
+  options: SealingOptions & { file: FileRow },
+): Promise<ChosenKey> {
   const columns = await chooseV1Key(ctx, conversionId, options);
   // Called for its refusal: names that the header cannot hold are told to who asks, not to the job.
   v1FileName(options.file.name, columns.externalUserId);

@@ -23,7 +23,11 @@ export function insertConversion(ctx: Db, row: typeof conversions.$inferInsert):
 
 /** Deleted ones too: whoever asks by the id of a job or repeats a deletion has to know them. */
 export async function findAnyConversion(ctx: Db, id: string): Promise<Conversion | null> {
-  const [found] = await ctx.db.select(joined).from(conversions).innerJoin(jobs, eq(jobs.id, conversions.jobId)).where(own(ctx, id));
+  const [found] = await ctx.db
+    .select(joined)
+    .from(conversions)
+    .innerJoin(jobs, eq(jobs.id, conversions.jobId))
+    .where(own(ctx, id));
   return found ?? null;
 }
 
@@ -50,7 +54,10 @@ const listed = (ctx: Db, filter: ListFilter) =>
   );
 
 /** Newest first. */
-export async function listConversions(ctx: Db, filter: ListFilter & { before: string | null; skip: number; limit: number }): Promise<Conversion[]> {
+export async function listConversions(
+  ctx: Db,
+  filter: ListFilter & { before: string | null; skip: number; limit: number },
+): Promise<Conversion[]> {
   return ctx.db
     .select(joined)
     .from(conversions)
@@ -62,7 +69,11 @@ export async function listConversions(ctx: Db, filter: ListFilter & { before: st
 }
 
 export async function countConversions(ctx: Db, filter: ListFilter): Promise<number> {
-  const [row] = await ctx.db.select({ total: count() }).from(conversions).innerJoin(jobs, eq(jobs.id, conversions.jobId)).where(listed(ctx, filter));
+  const [row] = await ctx.db
+    .select({ total: count() })
+    .from(conversions)
+    .innerJoin(jobs, eq(jobs.id, conversions.jobId))
+    .where(listed(ctx, filter));
   return row?.total ?? 0;
 }
 
@@ -100,7 +111,11 @@ export async function listImages(ctx: Db, conversionId: string): Promise<Convers
     .limit(10_000);
 }
 
-export async function findImage(ctx: Db, conversionId: string, which: { index: number } | { fileName: string }): Promise<ConversionImageRow | null> {
+export async function findImage(
+  ctx: Db,
+  conversionId: string,
+  which: { index: number } | { fileName: string },
+): Promise<ConversionImageRow | null> {
   const [row] = await ctx.db
     .select()
     .from(conversionImages)
@@ -114,12 +129,15 @@ export async function findImage(ctx: Db, conversionId: string, which: { index: n
   return row ?? null;
 }
 
-export function insertImage(ctx: Db, row: ConversionImageRow): Statement {
-  return ctx.db.insert(conversionImages).values(row);
+/** At most 11 at once: D1 binds at most 100 values a statement. */
+export function insertImages(ctx: Db, rows: ConversionImageRow[]): Statement {
+  return ctx.db.insert(conversionImages).values(rows);
 }
 
 export function deleteImages(ctx: Db, conversionId: string): Statement {
-  return ctx.db.delete(conversionImages).where(and(eq(conversionImages.conversionId, conversionId), eq(conversionImages.workspaceId, ctx.workspaceId)));
+  return ctx.db
+    .delete(conversionImages)
+    .where(and(eq(conversionImages.conversionId, conversionId), eq(conversionImages.workspaceId, ctx.workspaceId)));
 }
 
 /** A conversion whose job still wants these images to be there. */
@@ -128,13 +146,23 @@ export async function findReader(ctx: Db, conversionId: string): Promise<string 
     .select({ id: conversions.id })
     .from(conversions)
     .innerJoin(jobs, eq(jobs.id, conversions.jobId))
-    .where(and(eq(conversions.workspaceId, ctx.workspaceId), eq(conversions.sourceConversionId, conversionId), notInArray(jobs.state, [...endedStates])))
+    .where(
+      and(
+        eq(conversions.workspaceId, ctx.workspaceId),
+        eq(conversions.sourceConversionId, conversionId),
+        notInArray(jobs.state, [...endedStates]),
+      ),
+    )
     .limit(1);
   return row?.id ?? null;
 }
 
 /** Deleted conversions whose images should be gone by now: of all workspaces, for the schedule only. */
-export async function listUnpurged(ctx: { db: Database }, deletedBefore: number, limit: number): Promise<{ id: string; workspaceId: string }[]> {
+export async function listUnpurged(
+  ctx: { db: Database },
+  deletedBefore: number,
+  limit: number,
+): Promise<{ id: string; workspaceId: string }[]> {
   return ctx.db
     .select({ id: conversions.id, workspaceId: conversions.workspaceId })
     .from(conversions)
@@ -145,7 +173,10 @@ export async function listUnpurged(ctx: { db: Database }, deletedBefore: number,
 
 /** Keys of requests whose jobs ended without their clean-up (a message given up by the queue): of all workspaces, for the sweep only. */
 export function eraseLeftKeys(ctx: { db: Database }): Statement {
-  const ended = ctx.db.select({ id: jobs.id }).from(jobs).where(inArray(jobs.state, [...endedStates]));
+  const ended = ctx.db
+    .select({ id: jobs.id })
+    .from(jobs)
+    .where(inArray(jobs.state, [...endedStates]));
   return ctx.db
     .update(conversions)
     .set({ requestKey: null })

@@ -25,13 +25,21 @@ export interface V1Choice {
 /** Throws `server-owned-member`: who asks is told by the credential. */
 export function refuseForeignUser(ctx: WorkspaceCtx, userId: string | undefined): void {
   if (userId === undefined || userId === ctx.userId || userId === defaultUserName || userId === "me") return;
-  throw new Problem("server-owned-member", { detail: "userId is the person who asks.", members: { forbidden: ["userId"] } });
+  throw new Problem("server-owned-member", {
+    detail: "userId is the person who asks.",
+    members: { forbidden: ["userId"] },
+  });
 }
 
 /** The key to seal version 1 with: the request's own, the named import, or the newest import for the name. */
-export async function chooseV1Key(ctx: WorkspaceCtx, conversionId: string, given: Given & { encryptionKeyId?: string | undefined }): Promise<V1Choice> {
+export async function chooseV1Key(
+  ctx: WorkspaceCtx,
+  conversionId: string,
+  given: Given & { encryptionKeyId?: string | undefined },
+): Promise<V1Choice> {
   if (given.masterKeyHex !== undefined) {
-    if (given.encryptionKeyId !== undefined) throw new Problem("validation-failed", { detail: "Send one of masterKeyHex and encryptionKeyId." });
+    if (given.encryptionKeyId !== undefined)
+      throw new Problem("validation-failed", { detail: "Send one of masterKeyHex and encryptionKeyId." });
     return requestChoice(ctx, conversionId, { masterKeyHex: given.masterKeyHex, userId: given.userId });
   }
   if (given.encryptionKeyId !== undefined) {
@@ -42,12 +50,19 @@ export async function chooseV1Key(ctx: WorkspaceCtx, conversionId: string, given
     return { encryptionKeyId: id, externalUserId, requestKey: null };
   }
   const [newest] = await listV1Masters(ctx, given.userId ?? null);
-  if (!newest) throw new Problem("encryption-key-not-found", { detail: "Format 1 needs an imported master key, or masterKeyHex and userId." });
+  if (!newest)
+    throw new Problem("encryption-key-not-found", {
+      detail: "Format 1 needs an imported master key, or masterKeyHex and userId.",
+    });
   return { encryptionKeyId: newest.id, externalUserId: newest.externalUserId, requestKey: null };
 }
 
 /** For opening: the request's key if it has one. The version is not known yet, so a name of an import is no claim to be somebody. */
-export async function openingKeyOf(ctx: WorkspaceCtx, conversionId: string, given: Given): Promise<Pick<V1Choice, "requestKey"> & { externalUserId: string | null }> {
+export async function openingKeyOf(
+  ctx: WorkspaceCtx,
+  conversionId: string,
+  given: Given,
+): Promise<Pick<V1Choice, "requestKey"> & { externalUserId: string | null }> {
   const { masterKeyHex, userId } = given;
   if (masterKeyHex !== undefined) {
     const { requestKey } = await requestChoice(ctx, conversionId, { masterKeyHex, userId });
@@ -59,7 +74,11 @@ export async function openingKeyOf(ctx: WorkspaceCtx, conversionId: string, give
   return { requestKey: null, externalUserId: isImport ? userId : null };
 }
 
-async function requestChoice(ctx: WorkspaceCtx, conversionId: string, given: { masterKeyHex: string; userId: string | undefined }): Promise<V1Choice> {
+async function requestChoice(
+  ctx: WorkspaceCtx,
+  conversionId: string,
+  given: { masterKeyHex: string; userId: string | undefined },
+): Promise<V1Choice> {
   const raw = asProblem("encryption-key-invalid", () => readMasterKey(given.masterKeyHex));
   const externalUserId = asProblem("validation-failed", () => readUserId(given.userId ?? defaultUserName));
   const requestKey = await wrapRequestKey(ctx, { workspaceId: ctx.workspaceId, conversionId }, raw);
@@ -70,7 +89,8 @@ function asProblem<Value>(code: "encryption-key-invalid" | "validation-failed", 
   try {
     return read();
   } catch (error) {
-    if (error instanceof SealError) throw new Problem(code, error.detail === undefined ? {} : { detail: `${error.detail}.` });
+    if (error instanceof SealError)
+      throw new Problem(code, error.detail === undefined ? {} : { detail: `${error.detail}.` });
     throw error;
   }
 }

@@ -27,6 +27,8 @@ const SENTINEL_ATTEMPTS_MAX = 8;
 /** Without a sentinel, trimming zeros may eat the tag's last bytes if they are zero: four have a chance of 2^-32. */
 const TRIM_ATTEMPTS_MAX = 5;
 const PIECE_BYTES = 262_144;
+/** Each update returns new memory. In small pieces the collector clears it away as it goes; large ones pile up to 64 MiB. */
+const UPDATE_BYTES = 2_048;
 /** What `openChunkV1` returns in one buffer; `streamChunkV1` has no such limit. */
 const OPENED_BYTES_MAX = 67_108_864;
 
@@ -107,36 +109,37 @@ export interface OpenChunkInput {
 }
 
 /**
- * Opens one image. Uncompressed bytes are decrypted in place: `bytes` is then a view of `rgb`, whose content is gone. Throws
- * SealError: `not-sealed`, `header-damaged`, `wrong-key` (or another user, or altered), `decompression-failed`,
- * `hash-mismatch`, and `image-too-large` when a compressed chunk has more than 64 MiB (use `streamChunkV1`).
+ * Opens one image. Decrypts in place: `rgb` holds plaintext afterwards, and `bytes` is a view of it unless the chunk was
+ * compressed. A refusal as `wrong-key` leaves `rgb` as it was. Throws SealError: `not-sealed`, `header-damaged`,
+ * `wrong-key` (or another user, or altered), `decompression-failed`, `hash-mismatch`, and `image-too-large` when a
+ * compressed chunk has more than 64 MiB (use `streamChunkV1`).
  */
 export async function openChunkV1(input: OpenChunkInput): Promise<{ header: ChunkHeader; bytes: Uint8Array }> {
   const { header } = readChunkHeader(input.rgb);
   if (header.compressed && header.chunkBytes > OPENED_BYTES_MAX) {
     throw new SealError("image-too-large", { detail: "chunk", index: header.chunkIndex });
   }
-  const target = header.compressed ? new Uint8Array(header.chunkBytes) : input.rgb.subarray(CIPHERTEXT_OFFSET);
+  const unpacked = header.compressed ? new Uint8Array(header.chunkBytes) : undefined;
   let done = 0;
   for await (const piece of streamChunkV1(input)) {
-    target.set(piece, done);
+    unpacked?.set(piece, done);
     done += piece.byteLength;
   }
-  return { header, bytes: target.subarray(0, done) };
+  return { header, bytes: unpacked ?? input.rgb.subarray(CIPHERTEXT_OFFSET, CIPHERTEXT_OFFSET + done) };
 }
 
 /**
- * The bytes of one image in pieces, so that no second copy of a 50 MiB chunk is needed; a piece is valid until the next is
- * asked for. The first comes when the whole image has been authenticated; `hash-mismatch` and `decompression-failed` come at the end. Errors as `openChunkV1`.
+ * The bytes of one image in pieces, each valid until the next is asked for, so that no second copy of a 50 MiB chunk is
+ * needed. The first comes when the whole image has been authenticated; `hash-mismatch` and `decompression-failed` come
+ * at the end. Decrypts in place and throws as `openChunkV1` does, without its limit.
  */
 export async function* streamChunkV1(input: OpenChunkInput): AsyncGenerator<Uint8Array> {
   const { header, json } = readChunkHeader(input.rgb);
-  // A copy, because `openChunkV1` overwrites the pixels while this reads them.
-  const chunk: Chunk = { ...input, additionalData: new Uint8Array(json), end: 0 };
+  const chunk: Chunk = { ...input, additionalData: json, end: 0 };
   chunk.end = findEnd(chunk, header);
   const hash = createHash("sha256");
   let doneBytes = 0;
-  for await (const piece of header.compressed ? decompressPieces(decrypt(chunk), header) : releaseBehind(decrypt(chunk))) {
+  for await (const piece of header.compressed ? decompressPieces(decrypt(chunk), header) : decrypt(chunk)) {
     doneBytes += piece.byteLength;
     if (doneBytes > header.chunkBytes) break;
     hash.update(piece);
@@ -184,16 +187,17 @@ function createDecipher({ key, rgb, end, additionalData }: Chunk): DecipherGCM {
   return decipher.setAAD(additionalData).setAuthTag(rgb.subarray(end - TAG_BYTES, end));
 }
 
-function* listParts({ rgb, end }: Chunk): Generator<Uint8Array> {
-  for (let start = CIPHERTEXT_OFFSET; start < end - TAG_BYTES; start += PIECE_BYTES) {
-    yield rgb.subarray(start, Math.min(start + PIECE_BYTES, end - TAG_BYTES));
+/** The ciphertext without its tag, in views of at most `sizeBytes`. */
+function* listParts({ rgb, end }: Chunk, sizeBytes: number): Generator<Uint8Array> {
+  for (let start = CIPHERTEXT_OFFSET; start < end - TAG_BYTES; start += sizeBytes) {
+    yield rgb.subarray(start, Math.min(start + sizeBytes, end - TAG_BYTES));
   }
 }
 
 /** Whether the tag fits. Nothing is kept or overwritten. */
 function isGenuine(chunk: Chunk): boolean {
   const decipher = createDecipher(chunk);
-  for (const part of listParts(chunk)) releaseMemory(toBytes(decipher.update(part)));
+  for (const part of listParts(chunk, UPDATE_BYTES)) decipher.update(part);
   try {
     decipher.final();
     return true;
@@ -202,21 +206,15 @@ function isGenuine(chunk: Chunk): boolean {
   }
 }
 
-/** The plaintext of a chunk that `isGenuine` has seen; a consumer may overwrite the pixels behind each piece. */
-function* decrypt(chunk: Chunk): Generator<Uint8Array<ArrayBuffer>> {
+/** Decrypts, in place, a chunk that `isGenuine` has seen. */
+function* decrypt(chunk: Chunk): Generator<Uint8Array> {
   const decipher = createDecipher(chunk);
-  for (const part of listParts(chunk)) yield toBytes(decipher.update(part));
-}
-
-function* releaseBehind(pieces: Iterable<Uint8Array<ArrayBuffer>>): Generator<Uint8Array> {
-  for (const piece of pieces) {
-    yield piece;
-    releaseMemory(piece);
+  for (const part of listParts(chunk, PIECE_BYTES)) {
+    for (let start = 0; start < part.byteLength; start += UPDATE_BYTES) {
+      part.set(decipher.update(part.subarray(start, start + UPDATE_BYTES)), start);
+    }
+    yield part;
   }
-}
-
-function toBytes(buffer: Buffer): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(buffer.buffer as ArrayBuffer, buffer.byteOffset, buffer.byteLength);
 }
 
 /** Streams take what fits into their buffers and wait for the reader, so a bomb costs no more memory than they hold. */
@@ -224,8 +222,14 @@ async function* decompressPieces(frame: Iterable<Uint8Array>, header: ChunkHeade
   const source = Readable.from(frame, { objectMode: false });
   const unzip = source.pipe(createZstdDecompress({ chunkSize: PIECE_BYTES }));
   source.on("error", (error) => unzip.destroy(error));
+  let previous: Uint8Array<ArrayBuffer> | undefined;
   try {
-    for await (const piece of unzip) yield piece as Uint8Array;
+    for await (const piece of unzip as AsyncIterable<Uint8Array<ArrayBuffer>>) {
+      // Pieces are cut from one buffer after the other: with the first of a new one, the old one is done with.
+      if (previous !== undefined && previous.buffer !== piece.buffer) releaseMemory(previous);
+      previous = piece;
+      yield piece;
+    }
   } catch {
     throw new SealError("decompression-failed", { index: header.chunkIndex });
   } finally {

@@ -45,6 +45,12 @@ export const mutants: CrashMutant[] = [
         find: 'and(eq(jobs.id, id), eq(jobs.leaseToken, leaseToken), eq(jobs.state, "running"))',
         replace: "eq(jobs.id, id)",
       },
+      // The primary key of images is a second fence: with it the overtaken run fails, and nothing is doubled after all.
+      {
+        file: "src/features/conversions/store.ts",
+        find: "ctx.db.insert(conversionImages).values(row)",
+        replace: "ctx.db.insert(conversionImages).values(row).onConflictDoNothing()",
+      },
     ],
   },
   {

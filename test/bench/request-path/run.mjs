@@ -85,24 +85,30 @@ async function startBare() {
 
 async function signInsBeside() {
   const worker = await startWorker({ entry: "test/bench/request-path/worker.ts" });
-  const { credentials, token } = await person(worker);
+  const { token } = await person(worker);
+  // One person each: five wrong or parallel tries would lock the address of one.
+  const crowd = [];
+  for (let count = 0; count < 50; count += 1) crowd.push((await person(worker)).credentials);
   const agent = new Agent({ keepAlive: true, maxSockets: 4 });
   const read = () => callOnce(agent, `${worker.url}/v1/jobs`, { headers: { authorization: `Bearer ${token}` }, expect: 200 });
-  const body = JSON.stringify(credentials);
-  const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
-  const signIn = (pool) => callOnce(pool, `${worker.url}/v1/auth/login`, { method: "POST", headers, body });
+  const signIn = (pool, credentials) => {
+    const body = JSON.stringify(credentials);
+    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+    return callOnce(pool, `${worker.url}/v1/auth/login`, { method: "POST", headers, body, expect: 200 });
+  };
   for (let count = 0; count < 200; count += 1) await read();
   const idle = [];
   for (let count = 0; count < 1_000; count += 1) idle.push(await read());
   const single = [];
-  for (let count = 0; count < 10; count += 1) single.push(await signIn(agent));
+  for (const credentials of crowd.slice(0, 10)) single.push(await signIn(agent, credentials));
   const pool = new Agent({ keepAlive: true, maxSockets: 50 });
   const busy = [];
-  const all = Promise.all(Array.from({ length: 50 }, () => signIn(pool)));
-  let pending = true;
-  const ended = all.finally(() => (pending = false));
-  while (pending) busy.push(await read());
-  await ended;
+  for (let storm = 0; storm < 3; storm += 1) {
+    let pending = true;
+    const ended = Promise.all(crowd.map((credentials) => signIn(pool, credentials))).finally(() => (pending = false));
+    while (pending) busy.push(await read());
+    await ended;
+  }
   agent.destroy();
   pool.destroy();
   await worker.stop();
@@ -112,7 +118,7 @@ async function signInsBeside() {
   return [
     {
       figure: "p99 of other requests during 50 concurrent sign-ins",
-      ours: `${round(p99)} ms over ${busy.length} requests`,
+      ours: `${round(p99)} ms over ${busy.length} requests, p50 ${round(percentile(busy, 0.5))} ms`,
       peer: `idle p99 ${round(percentile(idle, 0.99))} ms, one sign-in ${round(hash)} ms`,
       target: `<= idle p99 + 1.5 hash = ${round(bound)} ms`,
       ok: p99 <= bound,

@@ -10,7 +10,6 @@ const root = fileURLToPath(new URL("../../..", import.meta.url));
 async function bundle() {
   const { outputFiles } = await build({
     entryPoints: [join(root, "test/bench/seal/worker.ts")],
-    alias: { "#lib": join(root, "src/lib") },
     external: ["node:*"],
     bundle: true,
     minify: true,

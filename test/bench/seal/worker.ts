@@ -3,11 +3,11 @@
  * other, `POST /open` the file of such a body, `POST /open-image` the bytes of one image that anybody encoded. It uses
  * one public test key and is never deployed.
  */
-import { decodePng } from "#lib/png/decode";
-import { releaseMemory } from "#lib/png/memory";
-import { createWholeHash } from "#lib/seal/hash";
-import { type SealShardInput, importDataKey, openShard, sealShard } from "#lib/seal/v2";
-import { SHARD_BYTES, shardBytesOf, shardCountOf } from "#lib/seal/v2-header";
+import { decodePng } from "../../../src/lib/png/decode.ts";
+import { releaseMemory } from "../../../src/lib/png/memory.ts";
+import { createWholeHash } from "../../../src/lib/seal/hash.ts";
+import { type SealShardInput, importDataKey, openShard, sealShard } from "../../../src/lib/seal/v2.ts";
+import { SHARD_BYTES, shardBytesOf, shardCountOf } from "../../../src/lib/seal/v2-header.ts";
 
 const RGB_BYTES_MAX = 67_108_864;
 /** Signature, IHDR, and the length and type of the only IDAT; after its data come its CRC and IEND. */

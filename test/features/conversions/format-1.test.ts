@@ -7,7 +7,19 @@ import briefingUrl from "../../fixtures/briefing.wav?inline";
 import part1Url from "../../fixtures/echocipher-v1/briefing_part0001_of_0003.png?inline";
 import part2Url from "../../fixtures/echocipher-v1/briefing_part0002_of_0003.png?inline";
 import part3Url from "../../fixtures/echocipher-v1/briefing_part0003_of_0003.png?inline";
-import { content, conversionRow, downloadImages, finishJob, fromDataUrl, open, seal, sealed, sha256, storeFile, wav } from "./support.ts";
+import {
+  content,
+  conversionRow,
+  downloadImages,
+  finishJob,
+  fromDataUrl,
+  open,
+  seal,
+  sealed,
+  sha256,
+  storeFile,
+  wav,
+} from "./support.ts";
 
 /** The public key of the sample: the 32 bytes 0 to 31. */
 const sampleKey = Uint8Array.from({ length: 32 }, (_, index) => index).toHex();
@@ -15,7 +27,12 @@ const newKey = () => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toS
 
 async function storeSample(person: Person): Promise<string[]> {
   const ids = [];
-  for (const [name, url] of [["c.png", part3Url], ["a.png", part1Url], ["b.png", part2Url]] as const) ids.push(await storeFile(person, name, fromDataUrl(url)));
+  for (const [name, url] of [
+    ["c.png", part3Url],
+    ["a.png", part1Url],
+    ["b.png", part2Url],
+  ] as const)
+    ids.push(await storeFile(person, name, fromDataUrl(url)));
   return ids;
 }
 
@@ -64,7 +81,10 @@ describe("images of EchoCipher", () => {
   it("name the missing one", async () => {
     const person = await signUp();
     const [third = "", first = ""] = await storeSample(person);
-    expect(await open(person, { fileIds: [third, first], masterKeyHex: sampleKey, userId: "alice" })).toMatchObject({ status: 422, body: { code: "images-missing", missing: [1] } });
+    expect(await open(person, { fileIds: [third, first], masterKeyHex: sampleKey, userId: "alice" })).toMatchObject({
+      status: 422,
+      body: { code: "images-missing", missing: [1] },
+    });
   });
 
   it("refuse weak and malformed keys without repeating them", async () => {
@@ -76,7 +96,10 @@ describe("images of EchoCipher", () => {
     const malformed = await open(person, { fileIds, masterKeyHex: `${weak}zz` });
     expect(malformed).toMatchObject({ status: 422, body: { code: "validation-failed" } });
     for (const answer of [refused, malformed]) expect(JSON.stringify(answer.body)).not.toContain(weak);
-    expect(await open(person, { fileIds, masterKeyHex: newKey(), userId: "a/../b" })).toMatchObject({ status: 422, body: { code: "validation-failed" } });
+    expect(await open(person, { fileIds, masterKeyHex: newKey(), userId: "a/../b" })).toMatchObject({
+      status: 422,
+      body: { code: "validation-failed" },
+    });
   });
 });
 
@@ -85,17 +108,35 @@ describe("sealing format 1", () => {
     const person = await signUp();
     const audio = wav(25_000);
     const masterKeyHex = newKey();
-    const conversion = await sealed(person, audio, { format: "1", masterKeyHex, userId: "bob", maxChunkBytes: "10000" });
-    expect(conversion.images.map((image) => image.fileName)).toEqual([1, 2, 3].map((part) => `tone_part000${part}_of_0003.png`));
+    const conversion = await sealed(person, audio, {
+      format: "1",
+      masterKeyHex,
+      userId: "bob",
+      maxChunkBytes: "10000",
+    });
+    expect(conversion.images.map((image) => image.fileName)).toEqual(
+      [1, 2, 3].map((part) => `tone_part000${part}_of_0003.png`),
+    );
     const images = await downloadImages(person, conversion.id);
     const { header } = readChunkHeader(readImage(images[2]?.bytes ?? new Uint8Array()).rgb);
-    expect(header).toMatchObject({ chunkIndex: 2, chunkCount: 3, chunkBytes: 5_000, fileName: "tone.wav", userId: "bob" });
-    expect(await open(person, { conversionId: conversion.id })).toMatchObject({ status: 422, body: { code: "encryption-key-wrong" } });
+    expect(header).toMatchObject({
+      chunkIndex: 2,
+      chunkCount: 3,
+      chunkBytes: 5_000,
+      fileName: "tone.wav",
+      userId: "bob",
+    });
+    expect(await open(person, { conversionId: conversion.id })).toMatchObject({
+      status: 422,
+      body: { code: "encryption-key-wrong" },
+    });
     const opened = await open(person, { conversionId: conversion.id, masterKeyHex, userId: "bob" });
     expect(await content(person, opened.body.conversion.outputFileId)).toEqual(audio);
     const uploaded = [];
     for (const image of images.reverse()) uploaded.push(await storeFile(person, image.fileName, image.bytes));
-    expect((await open(person, { fileIds: uploaded, masterKeyHex, userId: "bob" })).body.conversion.sha256).toBe(await sha256(audio));
+    expect((await open(person, { fileIds: uploaded, masterKeyHex, userId: "bob" })).body.conversion.sha256).toBe(
+      await sha256(audio),
+    );
   });
 
   it("seals with an imported key and opens without naming it", async () => {
@@ -118,7 +159,9 @@ describe("sealing format 1", () => {
     expect(await seal(person, { fileId, format: 1 })).toMatchObject(missing);
     const imported = await importKey(person, "carol", newKey());
     expect(await seal(person, { fileId, format: 1, userId: "dave" })).toMatchObject(missing);
-    expect(await seal(person, { fileId, format: 1, encryptionKeyId: imported.body.id, userId: "dave" })).toMatchObject(missing);
+    expect(await seal(person, { fileId, format: 1, encryptionKeyId: imported.body.id, userId: "dave" })).toMatchObject(
+      missing,
+    );
     expect(await seal(person, { fileId, format: 2, encryptionKeyId: imported.body.id })).toMatchObject(missing);
     const refused = await seal(person, { fileId, format: 2, masterKeyHex: newKey() });
     expect(refused).toMatchObject({ status: 422, body: { code: "validation-failed" } });
@@ -151,6 +194,9 @@ describe("sealing format 1", () => {
     expect(answer.status).toBe(200);
     const opened = await open(person, { conversionId: answer.body.conversionId, masterKeyHex, userId: "erin" });
     expect(opened.body.conversion.outputFileName).toMatch(/^ж{50,100}.*\.wav$/);
-    expect(await seal(person, { fileId, masterKeyHex, userId: "ж".repeat(200) })).toMatchObject({ status: 422, body: { code: "validation-failed" } });
+    expect(await seal(person, { fileId, masterKeyHex, userId: "ж".repeat(200) })).toMatchObject({
+      status: 422,
+      body: { code: "validation-failed" },
+    });
   });
 });

@@ -5,7 +5,18 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { decodePng } from "#lib/png/decode";
 import { encodePng } from "#lib/png/encode";
 import { bindings, overrideLimits, type Person, signUp } from "#test/support/harness";
-import { content, downloadImages, held, mebibyte, open, sealed, sha256, storedKeys, storeFile, wav } from "./support.ts";
+import {
+  content,
+  downloadImages,
+  held,
+  mebibyte,
+  open,
+  sealed,
+  sha256,
+  storedKeys,
+  storeFile,
+  wav,
+} from "./support.ts";
 
 type Image = { fileName: string; bytes: Uint8Array<ArrayBuffer> };
 
@@ -45,15 +56,34 @@ function claim(width: number, height: number): Uint8Array<ArrayBuffer> {
 
 describe("opening uploaded images", () => {
   it("takes them in any order, under any name, and doubled", async () => {
-    const fileIds = [await upload("z.png", images[1].bytes), await upload("y.png", images[0].bytes), await upload("x.png", images[1].bytes)];
+    const fileIds = [
+      await upload("z.png", images[1].bytes),
+      await upload("y.png", images[0].bytes),
+      await upload("x.png", images[1].bytes),
+    ];
     const opened = await open(person, { fileIds });
-    expect(opened.body.conversion).toMatchObject({ status: "completed", imageCount: 2, sha256: audioHash, inputFileName: "z.png", format: 2 });
+    expect(opened.body.conversion).toMatchObject({
+      status: "completed",
+      imageCount: 2,
+      sha256: audioHash,
+      inputFileName: "z.png",
+      format: 2,
+    });
     expect(await sha256(await content(person, opened.body.conversion.outputFileId))).toBe(audioHash);
   });
 
   it("takes a ZIP of them, and a ZIP beside single files, and passes over what is no image", async () => {
-    const packed = zipSync({ "sealed/two.png": images[1].bytes, "one.png": images[0].bytes, "metadata.json": new TextEncoder().encode("{}") }, { level: 0 });
-    expect((await open(person, { fileIds: [await upload("all.zip", packed)] })).body).toMatchObject({ conversion: { sha256: audioHash } });
+    const packed = zipSync(
+      {
+        "sealed/two.png": images[1].bytes,
+        "one.png": images[0].bytes,
+        "metadata.json": new TextEncoder().encode("{}"),
+      },
+      { level: 0 },
+    );
+    expect((await open(person, { fileIds: [await upload("all.zip", packed)] })).body).toMatchObject({
+      conversion: { sha256: audioHash },
+    });
     const half = zipSync({ "two.png": images[1].bytes }, { level: 1 });
     const fileIds = [await upload("half.zip", half), await upload("one.png", images[0].bytes)];
     expect((await open(person, { fileIds })).body).toMatchObject({ conversion: { sha256: audioHash } });
@@ -61,7 +91,9 @@ describe("opening uploaded images", () => {
 
   it("takes the product's own ZIP", async () => {
     const zip = await person.call("GET", `/v1/conversions/${conversion.id}/download-zip`);
-    expect((await open(person, { fileIds: [await upload("own.zip", zip.bytes)] })).body.conversion.sha256).toBe(audioHash);
+    expect((await open(person, { fileIds: [await upload("own.zip", zip.bytes)] })).body.conversion.sha256).toBe(
+      audioHash,
+    );
   });
 
   it("takes images that another tool has packed anew without loss", async () => {
@@ -71,7 +103,13 @@ describe("opening uploaded images", () => {
   });
 
   it("names the file as asked, cleaned, and never loses its type", async () => {
-    const names = { "result.wav": "result.wav", "result": "result.wav", "../../etc/pass wd": "pass wd.wav", "strange.mp3": "strange.mp3", 'a"b\r\n.wav': "ab.wav" };
+    const names = {
+      "result.wav": "result.wav",
+      result: "result.wav",
+      "../../etc/pass wd": "pass wd.wav",
+      "strange.mp3": "strange.mp3",
+      'a"b\r\n.wav': "ab.wav",
+    };
     for (const [asked, given] of Object.entries(names)) {
       const opened = await open(person, { conversionId: conversion.id, outputFileName: asked });
       expect(opened.body.conversion.outputFileName).toBe(given);
@@ -89,47 +127,120 @@ describe("images that cannot be opened", () => {
   }
 
   it("are named when they are no sealed images", async () => {
-    const jpeg = Uint8Array.from([0xff, 0xd8, 0xff, 0xe0, 0, 16, 0x4a, 0x46, 0x49, 0x46, 0, 1, 1, 0, 0, 1, 0, 1, 0, 0, 0xff, 0xdb, ...new Uint8Array(60), 0xff, 0xd9]);
-    expect(await withFirst("photo.jpg", jpeg)).toMatchObject({ status: 422, body: { code: "lossy-image", fileName: "photo.jpg" } });
+    const jpeg = Uint8Array.from([
+      0xff,
+      0xd8,
+      0xff,
+      0xe0,
+      0,
+      16,
+      0x4a,
+      0x46,
+      0x49,
+      0x46,
+      0,
+      1,
+      1,
+      0,
+      0,
+      1,
+      0,
+      1,
+      0,
+      0,
+      0xff,
+      0xdb,
+      ...new Uint8Array(60),
+      0xff,
+      0xd9,
+    ]);
+    expect(await withFirst("photo.jpg", jpeg)).toMatchObject({
+      status: 422,
+      body: { code: "lossy-image", fileName: "photo.jpg" },
+    });
     const plain = encodePng({ parts: [new Uint8Array(12_288).fill(200)], width: 64, height: 64 });
-    expect(await withFirst("plain.png", plain)).toMatchObject({ status: 422, body: { code: "not-sealed", fileName: "plain.png" } });
-    const noisy = changed(images[0].bytes, (rgb) => rgb.forEach((byte, index) => (rgb[index] = index < 4_000 ? byte ^ 3 : byte)));
-    expect(await withFirst("noisy.png", noisy)).toMatchObject({ status: 422, body: { code: "lossy-image", fileName: "noisy.png" } });
+    expect(await withFirst("plain.png", plain)).toMatchObject({
+      status: 422,
+      body: { code: "not-sealed", fileName: "plain.png" },
+    });
+    const noisy = changed(images[0].bytes, (rgb) =>
+      rgb.forEach((byte, index) => (rgb[index] = index < 4_000 ? byte ^ 3 : byte)),
+    );
+    expect(await withFirst("noisy.png", noisy)).toMatchObject({
+      status: 422,
+      body: { code: "lossy-image", fileName: "noisy.png" },
+    });
     const song = await upload("song.wav", wav(1_000));
-    expect(await open(person, { fileIds: [song] })).toMatchObject({ status: 422, body: { code: "not-an-image", fileName: "song.wav", fileId: song } });
+    expect(await open(person, { fileIds: [song] })).toMatchObject({
+      status: 422,
+      body: { code: "not-an-image", fileName: "song.wav", fileId: song },
+    });
     const letter = zipSync({ "readme.txt": new TextEncoder().encode("hello") });
-    expect(await open(person, { fileIds: [await upload("letter.zip", letter)] })).toMatchObject({ status: 422, body: { code: "not-an-image", fileName: "letter.zip" } });
+    expect(await open(person, { fileIds: [await upload("letter.zip", letter)] })).toMatchObject({
+      status: 422,
+      body: { code: "not-an-image", fileName: "letter.zip" },
+    });
   });
 
   it("are refused by their claimed size before anything is unpacked", async () => {
-    expect(await withFirst("bomb.png", claim(60_000, 60_000))).toMatchObject({ status: 422, body: { code: "image-too-large", fileName: "bomb.png" } });
+    expect(await withFirst("bomb.png", claim(60_000, 60_000))).toMatchObject({
+      status: 422,
+      body: { code: "image-too-large", fileName: "bomb.png" },
+    });
     const packed = zipSync({ "bomb.png": claim(60_000, 60_000) });
-    expect(await open(person, { fileIds: [await upload("bomb.zip", packed)] })).toMatchObject({ status: 422, body: { code: "image-too-large", fileName: "bomb.png" } });
+    expect(await open(person, { fileIds: [await upload("bomb.zip", packed)] })).toMatchObject({
+      status: 422,
+      body: { code: "image-too-large", fileName: "bomb.png" },
+    });
   });
 
   it("are named when they were damaged, cut or altered", async () => {
     const damaged = images[0].bytes.slice();
     damaged[200_000] = (damaged[200_000] ?? 0) ^ 1;
-    expect(await withFirst("damaged.png", damaged)).toMatchObject({ status: 422, body: { code: "image-damaged", fileName: "damaged.png" } });
-    expect(await withFirst("short.png", images[0].bytes.slice(0, -500))).toMatchObject({ status: 422, body: { code: "image-damaged", fileName: "short.png" } });
+    expect(await withFirst("damaged.png", damaged)).toMatchObject({
+      status: 422,
+      body: { code: "image-damaged", fileName: "damaged.png" },
+    });
+    expect(await withFirst("short.png", images[0].bytes.slice(0, -500))).toMatchObject({
+      status: 422,
+      body: { code: "image-damaged", fileName: "short.png" },
+    });
     const altered = changed(images[0].bytes, (rgb) => (rgb[200_000] = (rgb[200_000] ?? 0) ^ 1));
-    expect(await withFirst("altered.png", altered)).toMatchObject({ status: 422, body: { code: "image-altered", fileName: "altered.png", index: 0 } });
+    expect(await withFirst("altered.png", altered)).toMatchObject({
+      status: 422,
+      body: { code: "image-altered", fileName: "altered.png", index: 0 },
+    });
     const header = changed(images[0].bytes, (rgb) => (rgb[15] = 1));
-    expect(await withFirst("header.png", header)).toMatchObject({ status: 422, body: { code: "header-damaged", fileName: "header.png" } });
+    expect(await withFirst("header.png", header)).toMatchObject({
+      status: 422,
+      body: { code: "header-damaged", fileName: "header.png" },
+    });
     const bad = zipSync({ "a.png": images[1].bytes }, { level: 0 });
     bad[5_000] = (bad[5_000] ?? 0) ^ 1;
-    expect(await open(person, { fileIds: [await upload("bad.zip", bad)] })).toMatchObject({ status: 422, body: { code: "archive-invalid", fileName: "a.png" } });
+    expect(await open(person, { fileIds: [await upload("bad.zip", bad)] })).toMatchObject({
+      status: 422,
+      body: { code: "archive-invalid", fileName: "a.png" },
+    });
   });
 
   it("are named when the set is not whole", async () => {
     const one = await upload("one.png", images[0].bytes);
-    expect(await open(person, { fileIds: [one] })).toMatchObject({ status: 422, body: { code: "images-missing", missing: [1] } });
+    expect(await open(person, { fileIds: [one] })).toMatchObject({
+      status: 422,
+      body: { code: "images-missing", missing: [1] },
+    });
     const twin = changed(images[1].bytes, (rgb) => (rgb[1_000] = (rgb[1_000] ?? 0) ^ 1));
     const fileIds = [one, await upload("two.png", images[1].bytes), await upload("twin.png", twin)];
-    expect(await open(person, { fileIds })).toMatchObject({ status: 422, body: { code: "image-doubled", index: 1, fileName: "twin.png" } });
+    expect(await open(person, { fileIds })).toMatchObject({
+      status: 422,
+      body: { code: "image-doubled", index: 1, fileName: "twin.png" },
+    });
     const other = await sealed(person, wav(3_000));
     const [stranger] = await downloadImages(person, other.id);
-    expect(await withFirst("stranger.png", stranger?.bytes ?? new Uint8Array())).toMatchObject({ status: 422, body: { code: "images-mixed", fileName: "stranger.png" } });
+    expect(await withFirst("stranger.png", stranger?.bytes ?? new Uint8Array())).toMatchObject({
+      status: 422,
+      body: { code: "images-mixed", fileName: "stranger.png" },
+    });
   });
 
   it("leave nothing behind: no file, no parts, no quota, and the images as they were", async () => {
@@ -142,7 +253,9 @@ describe("images that cannot be opened", () => {
     expect(await held(person)).toEqual(stored);
     expect(stored.used).toBeGreaterThan(before.held.used);
     expect(await storedKeys(person, "opened")).toHaveLength(before.opened);
-    const row = await bindings.DB.prepare("select output_file_id as fileId, output_upload_id as uploadId from conversions where id = ?")
+    const row = await bindings.DB.prepare(
+      "select output_file_id as fileId, output_upload_id as uploadId from conversions where id = ?",
+    )
       .bind(refused.body.conversionId)
       .first<{ fileId: string; uploadId: string | null }>();
     expect(row?.uploadId).toBeNull();
@@ -154,7 +267,10 @@ describe("images that cannot be opened", () => {
 describe("keys of uploaded images", () => {
   it("of another workspace are not found out about", async () => {
     const stranger = await signUp();
-    const fileIds = [await upload("one.png", images[0].bytes, stranger), await upload("two.png", images[1].bytes, stranger)];
+    const fileIds = [
+      await upload("one.png", images[0].bytes, stranger),
+      await upload("two.png", images[1].bytes, stranger),
+    ];
     expect(await open(stranger, { fileIds })).toMatchObject({ status: 422, body: { code: "encryption-key-wrong" } });
   });
 
@@ -168,8 +284,14 @@ describe("keys of uploaded images", () => {
     expect((await open(owner, { fileIds: [fileId] })).status).toBe(200);
     const second = await sealed(owner, wav(4_000));
     await owner.call("POST", `/v1/encryption-keys/${key.body.key.id}/deactivate`);
-    expect(await open(owner, { conversionId: second.id })).toMatchObject({ status: 409, body: { code: "encryption-key-deactivated" } });
+    expect(await open(owner, { conversionId: second.id })).toMatchObject({
+      status: 409,
+      body: { code: "encryption-key-deactivated" },
+    });
     expect((await owner.call("DELETE", `/v1/conversions/${made.id}`)).status).toBe(204);
-    expect(await open(owner, { fileIds: [fileId] })).toMatchObject({ status: 410, body: { code: "encryption-key-destroyed" } });
+    expect(await open(owner, { fileIds: [fileId] })).toMatchObject({
+      status: 410,
+      body: { code: "encryption-key-destroyed" },
+    });
   });
 });

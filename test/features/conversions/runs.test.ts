@@ -17,7 +17,9 @@ import {
   jobState,
   mebibyte,
   open,
+  patient,
   quietContext,
+  seal,
   sealed,
   sha256,
   storedKeys,
@@ -28,7 +30,11 @@ import {
 const newKey = () => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
 
 /** A conversion whose job nobody but the test runs. */
-async function plantSealing(person: Person, audio: Uint8Array, options: Parameters<typeof startSealing>[2] | Record<string, unknown> = {}) {
+async function plantSealing(
+  person: Person,
+  audio: Uint8Array,
+  options: Parameters<typeof startSealing>[2] | Record<string, unknown> = {},
+) {
   const ctx = quietContext(person);
   const ids = takeIds(ctx);
   const fileId = await storeFile(person, "tone.wav", audio);
@@ -63,7 +69,10 @@ interface Gate {
 }
 
 /** Holds the n-th call until it is let go, as a machine does that stands still. */
-function gateAt(call: number, run: (...args: never[]) => Promise<unknown>): { gate: Gate; gated: (...args: never[]) => Promise<unknown> } {
+function gateAt(
+  call: number,
+  run: (...args: never[]) => Promise<unknown>,
+): { gate: Gate; gated: (...args: never[]) => Promise<unknown> } {
   const reached = Promise.withResolvers<void>();
   const opened = Promise.withResolvers<void>();
   let calls = 0;
@@ -80,14 +89,23 @@ function gateAt(call: number, run: (...args: never[]) => Promise<unknown>): { ga
   };
 }
 
-const expireLease = (jobId: string) => bindings.DB.prepare("update jobs set lease_until = 1 where id = ?").bind(jobId).run();
+const expireLease = (jobId: string) =>
+  bindings.DB.prepare("update jobs set lease_until = 1 where id = ?").bind(jobId).run();
 const imageRows = async (conversionId: string) =>
-  (await bindings.DB.prepare('select "index", sha256, r2_key as r2Key from conversion_images where conversion_id = ? order by "index"').bind(conversionId).all<{ index: number; sha256: string; r2Key: string }>())
-    .results;
+  (
+    await bindings.DB.prepare(
+      'select "index", sha256, r2_key as r2Key from conversion_images where conversion_id = ? order by "index"',
+    )
+      .bind(conversionId)
+      .all<{ index: number; sha256: string; r2Key: string }>()
+  ).results;
 
 async function storedHashes(person: Person): Promise<string[]> {
   const hashes = [];
-  for (const key of await storedKeys(person, "sealed")) hashes.push(await sha256(new Uint8Array((await (await bindings.FILES.get(key))?.arrayBuffer()) ?? new ArrayBuffer())));
+  for (const key of await storedKeys(person, "sealed"))
+    hashes.push(
+      await sha256(new Uint8Array((await (await bindings.FILES.get(key))?.arrayBuffer()) ?? new ArrayBuffer())),
+    );
   return hashes.sort();
 }
 
@@ -95,38 +113,44 @@ describe("a killed run", () => {
   it("is taken up by the next, which writes the same bytes and nothing twice", async () => {
     const person = await signUp();
     const audio = wav(50_000, { packs: true });
-    const { conversionId, jobId } = await plantSealing(person, audio, { masterKeyHex: newKey(), userId: "zoe", maxChunkBytes: 10_000 });
+    const { conversionId, jobId } = await plantSealing(person, audio, {
+      masterKeyHex: newKey(),
+      userId: "zoe",
+      maxChunkBytes: 2_000,
+    });
     const puts: string[] = [];
     const put = async (key: string, bytes: Uint8Array<ArrayBuffer>, options: R2PutOptions) => {
       puts.push(await sha256(bytes));
       return bindings.FILES.put(key, bytes, options);
     };
-    const { gate, gated } = gateAt(3, put as never);
+    const { gate, gated } = gateAt(13, put as never);
     const killed = runJob(withBucket(person, { put: gated as never }), jobId);
     await gate.reached;
-    await expect.poll(async () => (await imageRows(conversionId)).length).toBe(2);
+    await expect.poll(async () => (await imageRows(conversionId)).length).toBe(10);
     const before = await imageRows(conversionId);
     await expireLease(jobId);
     const secondPuts: string[] = [];
-    const counting = withBucket(person, { put: ((key: string, bytes: Uint8Array<ArrayBuffer>, options: R2PutOptions) => {
-      secondPuts.push(key);
-      return bindings.FILES.put(key, bytes, options);
-    }) as never });
+    const counting = withBucket(person, {
+      put: ((key: string, bytes: Uint8Array<ArrayBuffer>, options: R2PutOptions) => {
+        secondPuts.push(key);
+        return bindings.FILES.put(key, bytes, options);
+      }) as never,
+    });
     expect(await runJob(counting, jobId)).toBe("ran");
     expect(await jobState(jobId)).toBe("succeeded");
-    expect(secondPuts).toHaveLength(3);
+    expect(secondPuts).toHaveLength(15);
     const after = await imageRows(conversionId);
-    expect(after).toHaveLength(5);
-    expect(after.slice(0, 2)).toEqual(before);
+    expect(after).toHaveLength(25);
+    expect(after.slice(0, 10)).toEqual(before);
     gate.open();
     await killed;
     expect(await jobState(jobId)).toBe("succeeded");
     expect(await imageRows(conversionId)).toEqual(after);
-    // The killed run's third image came last of all and was the same to the byte.
-    expect(puts[2]).toBe(after[2]?.sha256);
+    // The killed run's thirteenth image came last of all and was the same to the byte.
+    expect(puts[12]).toBe(after[12]?.sha256);
     expect(await storedHashes(person)).toEqual(after.map((image) => image.sha256).sort());
     const { body } = await person.call("GET", `/v1/conversions/${conversionId}`);
-    expect(body).toMatchObject({ imageCount: 5, sha256: await sha256(audio) });
+    expect(body).toMatchObject({ imageCount: 25, sha256: await sha256(audio) });
     expect(await held(person)).toEqual({ used: 50_000 + body.totalImageBytes, reserved: 0 });
   });
 
@@ -152,7 +176,10 @@ describe("a killed run", () => {
 
   it("that dies again and again fails for good and leaves nothing", async () => {
     const person = await signUp();
-    const { conversionId, jobId, fileId } = await plantSealing(person, wav(30_000), { masterKeyHex: newKey(), maxChunkBytes: 10_000 });
+    const { conversionId, jobId, fileId } = await plantSealing(person, wav(30_000), {
+      masterKeyHex: newKey(),
+      maxChunkBytes: 10_000,
+    });
     let puts = 0;
     const failing = withBucket(person, {
       put: (async (...args: Parameters<R2Bucket["put"]>) => {
@@ -165,7 +192,12 @@ describe("a killed run", () => {
       await bindings.DB.prepare("update jobs set run_at = 0 where id = ?").bind(jobId).run();
       await runJob(failing, jobId);
     }
-    expect((await person.call("GET", `/v1/conversions/${conversionId}`)).body).toMatchObject({ status: "failed", state: "failed", problem: { code: "internal" }, imageCount: null });
+    expect((await person.call("GET", `/v1/conversions/${conversionId}`)).body).toMatchObject({
+      status: "failed",
+      state: "failed",
+      problem: { code: "internal" },
+      imageCount: null,
+    });
     expect(await storedKeys(person, "sealed")).toEqual([]);
     expect(await imageRows(conversionId)).toEqual([]);
     expect((await conversionRow(conversionId))["request_key"]).toBeNull();
@@ -205,13 +237,22 @@ describe("a killed run", () => {
     expect(await sha256(await content(person, body.outputFileId))).toBe(await sha256(audio));
     expect(await storedKeys(person, "opened")).toHaveLength(1);
     expect(await countRows("files", "workspace_id = ? and origin = 'opened'", person.workspaceId)).toBe(1);
-    await expect(bindings.FILES.resumeMultipartUpload(`w/${person.workspaceId}/d/opened/${conversionId}/audio`, String(firstUpload)).complete([])).rejects.toThrow();
+    await expect(
+      bindings.FILES.resumeMultipartUpload(
+        `w/${person.workspaceId}/d/opened/${conversionId}/audio`,
+        String(firstUpload),
+      ).complete([]),
+    ).rejects.toThrow();
   });
 
   it("is found by the sweep", async () => {
     const person = await signUp();
     const { jobId } = await plantSealing(person, wav(500));
-    await bindings.DB.prepare("update jobs set state = 'running', lease_token = 'dead', lease_until = 1, attempt = 1 where id = ?").bind(jobId).run();
+    await bindings.DB.prepare(
+      "update jobs set state = 'running', lease_token = 'dead', lease_until = 1, attempt = 1 where id = ?",
+    )
+      .bind(jobId)
+      .run();
     const ctx = quietContext(person);
     const offered: string[] = [];
     ctx.offer = async ({ jobId: id }) => void offered.push(id);
@@ -229,7 +270,11 @@ describe("cancelling", () => {
     expect((await held(person)).reserved).toBeGreaterThan(20_000);
     expect((await person.call("POST", `/v1/jobs/${jobId}/cancel`)).body).toMatchObject({ state: "cancelled" });
     expect(await held(person)).toEqual({ used: 20_000, reserved: 0 });
-    expect((await person.call("GET", `/v1/conversions/${conversionId}`)).body).toMatchObject({ status: "failed", state: "cancelled", problem: { code: "job-cancelled" } });
+    expect((await person.call("GET", `/v1/conversions/${conversionId}`)).body).toMatchObject({
+      status: "failed",
+      state: "cancelled",
+      problem: { code: "job-cancelled" },
+    });
     expect((await person.call("POST", `/v1/jobs/${jobId}/retry`)).status).toBe(202);
     expect(await finishJob(person, jobId)).toBe("succeeded");
     const { body } = await person.call("GET", `/v1/conversions/${conversionId}`);
@@ -240,7 +285,10 @@ describe("cancelling", () => {
 
   it("a running one stops it between two images and removes those that are there", async () => {
     const person = await signUp();
-    const { conversionId, jobId } = await plantSealing(person, wav(30_000), { masterKeyHex: newKey(), maxChunkBytes: 10_000 });
+    const { conversionId, jobId } = await plantSealing(person, wav(30_000), {
+      masterKeyHex: newKey(),
+      maxChunkBytes: 10_000,
+    });
     const { gate, gated } = gateAt(2, ((...args: Parameters<R2Bucket["put"]>) => bindings.FILES.put(...args)) as never);
     const slow = withBucket(person, { put: gated as never });
     // Progress is written once a second; the test's clock runs faster.
@@ -258,14 +306,42 @@ describe("cancelling", () => {
     expect(await held(person)).toEqual({ used: 30_000, reserved: 0 });
   });
 
-  it("is told to who waits", async () => {
+  it("an opening leaves no file", async () => {
     const person = await signUp();
     const { id } = await sealed(person, wav(500));
     const { conversionId, jobId } = await plantOpening(person, { conversionId: id });
     await person.call("POST", `/v1/jobs/${jobId}/cancel`);
-    expect((await person.call("GET", `/v1/conversions/${conversionId}`)).body).toMatchObject({ state: "cancelled", outputFileId: null });
+    expect((await person.call("GET", `/v1/conversions/${conversionId}`)).body).toMatchObject({
+      state: "cancelled",
+      outputFileId: null,
+    });
     expect(await storedKeys(person, "opened")).toEqual([]);
     expect((await held(person)).reserved).toBe(0);
+  });
+
+  it("is told to who waits for the conversion", async () => {
+    const person = await signUp();
+    const fileId = await storeFile(person, "tone.wav", wav(500));
+    const headers = { ...patient, "idempotency-key": "cancelled" };
+    const first = await seal(person, { fileId }, headers);
+    await bindings.DB.prepare(
+      "update jobs set state = 'cancelled', problem_code = 'job-cancelled', problem_detail = 'Stopped.' where id = ?",
+    )
+      .bind(first.body.jobId)
+      .run();
+    await bindings.DB.prepare(
+      "update idempotency_keys set status = null, body = null, locked_until = 0 where key = 'cancelled'",
+    ).run();
+    const second = await seal(person, { fileId }, headers);
+    expect(second).toMatchObject({
+      status: 409,
+      body: {
+        code: "job-cancelled",
+        detail: "Stopped.",
+        conversionId: first.body.conversionId,
+        jobId: first.body.jobId,
+      },
+    });
   });
 });
 
@@ -274,19 +350,30 @@ describe("a failed conversion", () => {
     const person = await signUp();
     const audio = wav(20_000);
     const { conversionId, jobId, fileId } = await plantSealing(person, audio);
-    const { file } = { file: await bindings.DB.prepare("select r2_key as r2Key from files where id = ?").bind(fileId).first<{ r2Key: string }>() };
+    const { file } = {
+      file: await bindings.DB.prepare("select r2_key as r2Key from files where id = ?")
+        .bind(fileId)
+        .first<{ r2Key: string }>(),
+    };
     await bindings.FILES.put(file?.r2Key ?? "", audio.slice(1));
     await runJob(quietContext(person), jobId);
-    expect((await person.call("GET", `/v1/conversions/${conversionId}`)).body).toMatchObject({ status: "failed", problem: { code: "source-changed" } });
+    expect((await person.call("GET", `/v1/conversions/${conversionId}`)).body).toMatchObject({
+      status: "failed",
+      problem: { code: "source-changed" },
+    });
     expect(await held(person)).toEqual({ used: 20_000, reserved: 0 });
     const object = await bindings.FILES.put(file?.r2Key ?? "", audio);
-    await bindings.DB.prepare("update conversions set input_etag = ? where id = ?").bind(object?.etag ?? "", conversionId).run();
+    await bindings.DB.prepare("update conversions set input_etag = ? where id = ?")
+      .bind(object?.etag ?? "", conversionId)
+      .run();
     await person.call("POST", `/v1/jobs/${jobId}/retry`);
     expect(await finishJob(person, jobId)).toBe("succeeded");
     const second = await plantSealing(person, audio);
     await person.call("DELETE", `/v1/files/${second.fileId}?force=true`);
     await runJob(quietContext(person), second.jobId);
-    expect((await person.call("GET", `/v1/conversions/${second.conversionId}`)).body.problem).toMatchObject({ code: "file-not-found" });
+    expect((await person.call("GET", `/v1/conversions/${second.conversionId}`)).body.problem).toMatchObject({
+      code: "file-not-found",
+    });
     expect((await person.call("DELETE", `/v1/conversions/${second.conversionId}`)).status).toBe(204);
     expect(await person.call("POST", `/v1/jobs/${second.jobId}/retry`)).toMatchObject({ status: 202 });
     expect(await finishJob(person, second.jobId)).toBe("failed");
@@ -296,12 +383,16 @@ describe("a failed conversion", () => {
     const person = await signUp();
     const audio = wav(20_000);
     const { conversionId, jobId, fileId } = await plantSealing(person, audio);
-    const file = await bindings.DB.prepare("select r2_key as r2Key from files where id = ?").bind(fileId).first<{ r2Key: string }>();
+    const file = await bindings.DB.prepare("select r2_key as r2Key from files where id = ?")
+      .bind(fileId)
+      .first<{ r2Key: string }>();
     const other = audio.slice();
     other[19_000] = (other[19_000] ?? 0) ^ 1;
     await bindings.FILES.put(file?.r2Key ?? "", other);
     await runJob(quietContext(person), jobId);
-    expect((await person.call("GET", `/v1/conversions/${conversionId}`)).body.problem).toMatchObject({ code: "source-changed" });
+    expect((await person.call("GET", `/v1/conversions/${conversionId}`)).body.problem).toMatchObject({
+      code: "source-changed",
+    });
     expect(await storedKeys(person, "sealed")).toEqual([]);
   });
 
@@ -310,9 +401,16 @@ describe("a failed conversion", () => {
     const { conversionId, jobId } = await plantSealing(person, wav(20_000));
     await person.call("POST", `/v1/jobs/${jobId}/cancel`);
     await overrideLimits(person.workspaceId, { storageBytes: 30_000 });
-    await bindings.DB.prepare("update jobs set state = 'queued', ended_at = null, cancel_requested_at = null, run_at = 0 where id = ?").bind(jobId).run();
+    await bindings.DB.prepare(
+      "update jobs set state = 'queued', ended_at = null, cancel_requested_at = null, run_at = 0 where id = ?",
+    )
+      .bind(jobId)
+      .run();
     await runJob(quietContext(person), jobId);
-    expect((await person.call("GET", `/v1/conversions/${conversionId}`)).body.problem).toMatchObject({ code: "storage-quota-exceeded", limitBytes: 30_000 });
+    expect((await person.call("GET", `/v1/conversions/${conversionId}`)).body.problem).toMatchObject({
+      code: "storage-quota-exceeded",
+      limitBytes: 30_000,
+    });
     expect(await held(person)).toEqual({ used: 20_000, reserved: 0 });
   });
 });
@@ -341,7 +439,8 @@ describe("a runtime that packs differently", () => {
     await bindings.DB.prepare("update conversions set runtime = 'another' where id = ?").bind(conversionId).run();
     expect(await finishJob(person, jobId)).toBe("succeeded");
     const after = await conversionRow(conversionId);
-    for (const column of ["seal_id", "data_key_id", "nonce_prefix", "sealed_at"]) expect(after[column]).toBe(before[column]);
+    for (const column of ["seal_id", "data_key_id", "nonce_prefix", "sealed_at"])
+      expect(after[column]).toBe(before[column]);
   });
 });
 
@@ -352,13 +451,16 @@ describe("a key given with the request", () => {
     const { conversionId, jobId } = await plantSealing(person, wav(5_000), { masterKeyHex, userId: "zoe" });
     const stored = String((await conversionRow(conversionId))["request_key"]);
     expect(stored).toMatch(/^1:[A-Za-z0-9+/]+=*$/);
-    for (const clear of [masterKeyHex, Buffer.from(masterKeyHex, "hex").toString("base64").slice(0, 40)]) expect(stored).not.toContain(clear);
+    for (const clear of [masterKeyHex, Buffer.from(masterKeyHex, "hex").toString("base64").slice(0, 40)])
+      expect(stored).not.toContain(clear);
     const other = await plantSealing(person, wav(5_000), { masterKeyHex: newKey(), userId: "zoe" });
-    await bindings.DB.prepare("update conversions set request_key = ? where id = ?").bind(stored, other.conversionId).run();
+    await bindings.DB.prepare("update conversions set request_key = ? where id = ?")
+      .bind(stored, other.conversionId)
+      .run();
     await finishJob(person, other.jobId);
     expect((await person.call("GET", `/v1/jobs/${other.jobId}`)).body.problem.code).toBe("encryption-key-damaged");
     expect(await finishJob(person, jobId)).toBe("succeeded");
-    expect((await downloadImages(person, conversionId))).toHaveLength(1);
+    expect(await downloadImages(person, conversionId)).toHaveLength(1);
     expect((await conversionRow(conversionId))["request_key"]).toBeNull();
   });
 });

@@ -30,8 +30,19 @@ describe("sealing", () => {
     expect(answer.status).toBe(200);
     expect(answer.headers.get("preference-applied")).toBe("wait=20");
     const { conversion } = answer.body;
-    expect(answer.body).toMatchObject({ success: true, conversionId: conversion.id, jobId: conversion.jobId, status: "completed" });
-    expect(answer.body.job).toMatchObject({ kind: "conversions.seal-audio", state: "succeeded", done: 1, total: 1, progress: 1 });
+    expect(answer.body).toMatchObject({
+      success: true,
+      conversionId: conversion.id,
+      jobId: conversion.jobId,
+      status: "completed",
+    });
+    expect(answer.body.job).toMatchObject({
+      kind: "conversions.seal-audio",
+      state: "succeeded",
+      done: 1,
+      total: 1,
+      progress: 1,
+    });
     expect(conversion).toMatchObject({
       conversionType: "audio-to-image",
       userId: person.userId,
@@ -60,7 +71,13 @@ describe("sealing", () => {
     });
     expect(await content(person, opened.body.conversion.outputFileId)).toEqual(audio);
     const file = await person.call("GET", `/v1/files/${opened.body.conversion.outputFileId}`);
-    expect(file.body).toMatchObject({ origin: "opened", kind: "audio", contentType: "audio/wav", name: "My Tone.wav", sha256: await sha256(audio) });
+    expect(file.body).toMatchObject({
+      origin: "opened",
+      kind: "audio",
+      contentType: "audio/wav",
+      name: "My Tone.wav",
+      sha256: await sha256(audio),
+    });
   });
 
   it("answers 202 with the job when nobody waits, and the job does the work", async () => {
@@ -79,7 +96,10 @@ describe("sealing", () => {
     const person = await signUp();
     const audio = wav(8 * mebibyte + 1);
     const conversion = await sealed(person, audio);
-    expect(conversion.images.map((image) => image.fileName)).toEqual(["tone_part0001_of_0002.png", "tone_part0002_of_0002.png"]);
+    expect(conversion.images.map((image) => image.fileName)).toEqual([
+      "tone_part0001_of_0002.png",
+      "tone_part0002_of_0002.png",
+    ]);
     const [first, second] = await downloadImages(person, conversion.id);
     expect(decodePng(first?.bytes ?? new Uint8Array(), { rgbBytesMax })).toMatchObject({ width: 2048 });
     expect(decodePng(second?.bytes ?? new Uint8Array(), { rgbBytesMax })).toMatchObject({ width: 64, height: 1 });
@@ -106,7 +126,9 @@ describe("sealing", () => {
     const conversion = await sealed(person, audio);
     const { body } = await person.call("GET", `/v1/conversions/${conversion.id}`);
     expect(await held(person)).toEqual({ used: 400_000 + body.totalImageBytes, reserved: 0 });
-    expect(body.totalImageBytes).toBe((await downloadImages(person, conversion.id)).reduce((sum, image) => sum + image.bytes.length, 0));
+    expect(body.totalImageBytes).toBe(
+      (await downloadImages(person, conversion.id)).reduce((sum, image) => sum + image.bytes.length, 0),
+    );
     const opened = await open(person, { conversionId: conversion.id });
     expect(opened.status).toBe(200);
     expect(await held(person)).toEqual({ used: 800_000 + body.totalImageBytes, reserved: 0 });
@@ -119,7 +141,11 @@ describe("sealing", () => {
     expect(answer.body.conversion).toMatchObject({ deleteSource: true, inputFileId: fileId });
     expect(answer.body.job.result).toMatchObject({ sourceDeleted: true });
     expect((await person.call("GET", `/v1/files/${fileId}`)).status).toBe(404);
-    const discard = await bindings.DB.prepare("select id from jobs where workspace_id = ? and name = 'conversions.discard-file'").bind(person.workspaceId).first<{ id: string }>();
+    const discard = await bindings.DB.prepare(
+      "select id from jobs where workspace_id = ? and name = 'conversions.discard-file'",
+    )
+      .bind(person.workspaceId)
+      .first<{ id: string }>();
     expect(await finishJob(person, discard?.id ?? "")).toBe("succeeded");
     expect(await held(person)).toEqual({ used: answer.body.conversion.totalImageBytes, reserved: 0 });
     const opened = await open(person, { conversionId: answer.body.conversionId });
@@ -138,7 +164,9 @@ describe("sealing", () => {
     for (const secret of ["tone.wav", person.userId, person.workspaceId, "RIFF"]) expect(text).not.toContain(secret);
     expect(Buffer.from(rgb.subarray(20, 36)).toString("hex")).toBe(row["seal_id"]);
     expect(Buffer.from(rgb.subarray(36, 52)).toString("hex")).toBe(row["data_key_id"]);
-    expect(await countRows("data_keys", "conversion_id = ? and workspace_id = ?", conversion.id, person.workspaceId)).toBe(1);
+    expect(
+      await countRows("data_keys", "conversion_id = ? and workspace_id = ?", conversion.id, person.workspaceId),
+    ).toBe(1);
     expect(await storedKeys(person, "sealed")).toHaveLength(1);
   });
 
@@ -149,6 +177,9 @@ describe("sealing", () => {
     const answer = await seal(person, { fileId, encryptionKeyId: session.body.id });
     expect(answer.body.conversion.encryptionKeyId).toBe(session.body.id);
     expect((await open(person, { conversionId: answer.body.conversionId })).status).toBe(200);
-    expect(await seal(person, { fileId, encryptionKeyId: "ekey_00000000000000000000000000" })).toMatchObject({ status: 404, body: { code: "encryption-key-not-found" } });
+    expect(await seal(person, { fileId, encryptionKeyId: "ekey_00000000000000000000000000" })).toMatchObject({
+      status: 404,
+      body: { code: "encryption-key-not-found" },
+    });
   });
 });

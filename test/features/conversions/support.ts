@@ -18,7 +18,13 @@ export function wav(sizeBytes: number, options: { seed?: number; packs?: boolean
     noise[index] = options.packs ? (state >>> 28) * 0x01010101 : state ^ (state >>> 15);
   }
   const view = new DataView(bytes.buffer);
-  for (const [offset, text] of [[0, "RIFF"], [8, "WAVE"], [12, "fmt "], [36, "data"]] as const) bytes.set(new TextEncoder().encode(text), offset);
+  for (const [offset, text] of [
+    [0, "RIFF"],
+    [8, "WAVE"],
+    [12, "fmt "],
+    [36, "data"],
+  ] as const)
+    bytes.set(new TextEncoder().encode(text), offset);
   view.setUint32(4, sizeBytes - 8, true);
   view.setUint32(16, 16, true);
   view.setUint32(20, 0x0001_0001, true);
@@ -38,7 +44,13 @@ export function quietContext(person: Person): AppCtx & WorkspaceCtx {
   const ctx = systemContext();
   ctx.offer = async () => undefined;
   const actor = { kind: "user", userId: person.userId, sessionId: "ses_test", role: "owner" } as const;
-  return Object.assign(ctx, { actor, userId: person.userId, workspaceId: person.workspaceId, plan: "free" as const, overrides: {} });
+  return Object.assign(ctx, {
+    actor,
+    userId: person.userId,
+    workspaceId: person.workspaceId,
+    plan: "free" as const,
+    overrides: {},
+  });
 }
 
 /** Stores bytes as a file of the person's workspace and returns its id. */
@@ -47,17 +59,31 @@ export async function storeFile(person: Person, fileName: string, bytes: Uint8Ar
   const source = (async function* () {
     yield bytes;
   })();
-  const file = await storeStream(ctx, { source, fileName, declaredType: null, maxBytes: 200 * mebibyte, fileId: ctx.newId("file") });
+  const file = await storeStream(ctx, {
+    source,
+    fileName,
+    declaredType: null,
+    maxBytes: 200 * mebibyte,
+    fileId: ctx.newId("file"),
+  });
   return file.id;
 }
 
 export const patient = { prefer: "wait=20" };
 
-export function seal(person: Person, body: Record<string, unknown>, headers: Record<string, string> = patient): Promise<Called> {
+export function seal(
+  person: Person,
+  body: Record<string, unknown>,
+  headers: Record<string, string> = patient,
+): Promise<Called> {
   return person.call("POST", "/v1/convert/audio-to-image", { body, headers });
 }
 
-export function open(person: Person, body: Record<string, unknown>, headers: Record<string, string> = patient): Promise<Called> {
+export function open(
+  person: Person,
+  body: Record<string, unknown>,
+  headers: Record<string, string> = patient,
+): Promise<Called> {
   return person.call("POST", "/v1/convert/image-to-audio", { body, headers });
 }
 
@@ -66,11 +92,19 @@ export async function sealed(person: Person, bytes: Uint8Array, options: Record<
   const fileId = await storeFile(person, "tone.wav", bytes);
   const answer = await seal(person, { fileId, ...options });
   if (answer.status !== 200) throw new Error(JSON.stringify(answer.body));
-  return answer.body.conversion as { id: string; jobId: string; imageCount: number; images: { fileName: string; sha256: string; url: string }[] };
+  return answer.body.conversion as {
+    id: string;
+    jobId: string;
+    imageCount: number;
+    images: { fileName: string; sha256: string; url: string }[];
+  };
 }
 
 /** The images of a conversion as a client downloads them. */
-export async function downloadImages(person: Person, id: string): Promise<{ fileName: string; bytes: Uint8Array<ArrayBuffer> }[]> {
+export async function downloadImages(
+  person: Person,
+  id: string,
+): Promise<{ fileName: string; bytes: Uint8Array<ArrayBuffer> }[]> {
   const { body } = await person.call("GET", `/v1/conversions/${id}`);
   const images = [];
   for (const image of body.images as { fileName: string; url: string }[]) {
@@ -94,13 +128,17 @@ export function held(person: Person): Promise<{ used: number; reserved: number }
 }
 
 export async function conversionRow(id: string) {
-  const row = await bindings.DB.prepare("select * from conversions where id = ?").bind(id).first<Record<string, string | number | null>>();
+  const row = await bindings.DB.prepare("select * from conversions where id = ?")
+    .bind(id)
+    .first<Record<string, string | number | null>>();
   if (!row) throw new Error(`no conversion ${id}`);
   return row;
 }
 
 export async function countRows(table: string, where: string, ...values: unknown[]): Promise<number> {
-  const row = await bindings.DB.prepare(`select count(*) as count from ${table} where ${where}`).bind(...values).first<{ count: number }>();
+  const row = await bindings.DB.prepare(`select count(*) as count from ${table} where ${where}`)
+    .bind(...values)
+    .first<{ count: number }>();
   return row?.count ?? 0;
 }
 

@@ -38,9 +38,10 @@ const chunk = (bytes: Uint8Array, change: Partial<SealChunkInput> = {}): SealChu
 });
 const pixelsOf = async (input: SealChunkInput) => readImage((await sealChunkV1(input)).png).rgb;
 
+/** Leaves `rgb` alone. */
 async function openStreamed(rgb: Uint8Array): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of streamChunkV1({ key: alice, rgb })) pieces.push(new Uint8Array(piece));
+  for await (const piece of streamChunkV1({ key: alice, rgb: new Uint8Array(rgb) })) pieces.push(new Uint8Array(piece));
   return concat(pieces);
 }
 

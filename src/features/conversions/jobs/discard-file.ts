@@ -25,5 +25,8 @@ export const discardFile = defineJob({
 
 /** The bytes stay until the media feature's purge of deleted files is due. */
 export function deletionOf(ctx: JobCtx, file: FileRow): Statement[] {
-  return [markDeleted(ctx, file), auditEntry(ctx, "file.delete", { target: file.id, details: { sizeBytes: file.sizeBytes } })];
+  return [
+    markDeleted(ctx, file),
+    auditEntry(ctx, "file.delete", { target: file.id, details: { sizeBytes: file.sizeBytes } }),
+  ];
 }

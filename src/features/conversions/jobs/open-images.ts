@@ -11,7 +11,15 @@ import { fileRowInsert, findAnyFile } from "#features/media/store";
 import { createPartWriter, PartWriterError, type PartsWritten, type PartWriter } from "#lib/part-writer";
 import { releaseMemory } from "#lib/png/memory";
 import { abortParts, openedKey } from "../bucket.ts";
-import { countOf, indexOf, type PlannedImage, planUploaded, readHeader, type SealHeader, setNameOf } from "../image-plan.ts";
+import {
+  countOf,
+  indexOf,
+  type PlannedImage,
+  planUploaded,
+  readHeader,
+  type SealHeader,
+  setNameOf,
+} from "../image-plan.ts";
 import { listSources, named } from "../image-sources.ts";
 import { actFor, requireRow } from "../job-context.ts";
 import { makeOpener, type OpenedFacts, type Opener } from "../openers.ts";
@@ -34,7 +42,10 @@ async function openSet(ctx: JobCtx, conversionId: string): Promise<Outcome> {
   const key = openedKey(ctx, conversionId);
   if (row.outputUploadId !== null) await abortParts(ctx, key, row.outputUploadId);
   const sources = await listSources(ctx, row);
-  const images = row.sourceConversionId === null ? await planUploaded(ctx, sources) : sources.map((source) => ({ source, read: source.read }));
+  const images =
+    row.sourceConversionId === null
+      ? await planUploaded(ctx, sources)
+      : sources.map((source) => ({ source, read: source.read }));
   const target = await ctx.files.createMultipartUpload(key);
   await ctx.commit([updateConversion(ctx, conversionId, { outputUploadId: target.uploadId })]);
   const work = { row, outputFileId: row.outputFileId, images };
@@ -61,7 +72,10 @@ interface Opened {
 }
 
 async function openAll(ctx: JobCtx, { row, outputFileId, images }: Work, target: R2MultipartUpload): Promise<Opened> {
-  const writer = createPartWriter({ maxBytes: maxFileBytes, put: (partNumber, bytes) => target.uploadPart(partNumber, bytes) });
+  const writer = createPartWriter({
+    maxBytes: maxFileBytes,
+    put: (partNumber, bytes) => target.uploadPart(partNumber, bytes),
+  });
   let first: SealHeader | undefined;
   let opener: Opener | undefined;
   try {
@@ -71,7 +85,7 @@ async function openAll(ctx: JobCtx, { row, outputFileId, images }: Work, target:
       const seal = await named(image.source.fileName, async () => readHeader(rgb));
       first ??= seal;
       requirePlace(seal, { first, index, count: images.length, fileName: image.source.fileName });
-      opener ??= await named(image.source.fileName, () => beginOpening(ctx, { row, outputFileId, seal }));
+      opener ??= await beginOpening(ctx, { row, outputFileId, seal, fileName: image.source.fileName });
       await writeOpened(writer, opener, { rgb, index, fileName: image.source.fileName });
       releaseMemory(rgb);
     }
@@ -87,27 +101,42 @@ async function openAll(ctx: JobCtx, { row, outputFileId, images }: Work, target:
 }
 
 /** Every header is asked again where its image is opened: what was planned is what is written. */
-function requirePlace(seal: SealHeader, place: { first: SealHeader; index: number; count: number; fileName: string }): void {
+function requirePlace(
+  seal: SealHeader,
+  place: { first: SealHeader; index: number; count: number; fileName: string },
+): void {
   const { first, index, count, fileName } = place;
   if (setNameOf(seal) === setNameOf(first) && indexOf(seal) === index && countOf(seal) === count) return;
-  throw new Problem("images-mixed", { detail: `${fileName} is not image ${index} of ${count} of this conversion.`, members: { index, fileName } });
+  throw new Problem("images-mixed", {
+    detail: `${fileName} is not image ${index} of ${count} of this conversion.`,
+    members: { index, fileName },
+  });
 }
 
-async function beginOpening(ctx: JobCtx, work: { row: ConversionRow; outputFileId: string; seal: SealHeader }): Promise<Opener> {
-  const { row, outputFileId, seal } = work;
-  const opener = await makeOpener(ctx, row, seal);
+async function beginOpening(
+  ctx: JobCtx,
+  work: { row: ConversionRow; outputFileId: string; seal: SealHeader; fileName: string },
+): Promise<Opener> {
+  const { row, outputFileId, seal, fileName } = work;
+  const opener = await named(fileName, () => makeOpener(ctx, row, seal));
   const sizeBytes = seal.format === 2 ? seal.header.fileSizeBytes : seal.header.chunkBytes * seal.header.chunkCount;
   // Version 1 tells the size of each chunk only; the last may be shorter, so this much is the most.
-  if (seal.format === 2 && sizeBytes > maxFileBytes) throw new Problem("file-too-large", { members: { sizeBytes, maxBytes: maxFileBytes } });
+  if (seal.format === 2 && sizeBytes > maxFileBytes)
+    throw new Problem("file-too-large", { members: { sizeBytes, maxBytes: maxFileBytes } });
   await reserveStorage(await actFor(ctx, row.userId), outputFileId, Math.min(sizeBytes, maxFileBytes));
   return opener;
 }
 
-async function writeOpened(writer: PartWriter<R2UploadedPart>, opener: Opener, image: { rgb: Uint8Array; index: number; fileName: string }): Promise<void> {
+async function writeOpened(
+  writer: PartWriter<R2UploadedPart>,
+  opener: Opener,
+  image: { rgb: Uint8Array; index: number; fileName: string },
+): Promise<void> {
   try {
     for await (const bytes of opener.open(image.rgb)) await writer.write(bytes);
   } catch (error) {
-    if (error instanceof PartWriterError && error.reason === "file-too-large") throw new Problem("file-too-large", { members: { maxBytes: maxFileBytes } });
+    if (error instanceof PartWriterError && error.reason === "file-too-large")
+      throw new Problem("file-too-large", { members: { maxBytes: maxFileBytes } });
     throw toProblem(error, image);
   }
 }
@@ -132,7 +161,15 @@ function finish(ctx: JobCtx, { row, outputFileId, images }: Work, { format, fact
     r2Key: openedKey(ctx, row.id),
   } as const;
   const totalImageBytes = images.reduce((sum, image) => sum + image.source.sizeBytes, 0);
-  const values = { format, sha256, totalImageBytes, imageCount: images.length, outputFileName: name, outputUploadId: null, requestKey: null };
+  const values = {
+    format,
+    sha256,
+    totalImageBytes,
+    imageCount: images.length,
+    outputFileName: name,
+    outputUploadId: null,
+    requestKey: null,
+  };
   const result = { conversionId: row.id, fileId: outputFileId, fileName: name, sizeBytes, sha256 };
   return done(result, [fileRowInsert(ctx, file), updateConversion(ctx, row.id, values)]);
 }

@@ -18,6 +18,9 @@ export const purgeConversion = defineJob({
     if (!hasEnded(found.job.state)) return retry("the conversion still runs", 60);
     await deleteSealed(ctx, conversionId);
     await releaseStorage(ctx, conversionId);
-    return done({ purged: true }, [deleteImages(ctx, conversionId), updateConversion(ctx, conversionId, { purgedAt: ctx.now(), requestKey: null })]);
+    return done({ purged: true }, [
+      deleteImages(ctx, conversionId),
+      updateConversion(ctx, conversionId, { purgedAt: ctx.now(), requestKey: null }),
+    ]);
   },
 });

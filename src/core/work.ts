@@ -1,0 +1,20 @@
+/** The words of background work that both the job engine and the context speak. */
+import type { BatchItem } from "drizzle-orm/batch";
+
+/** A lane is one queue, so one concurrency; it says nothing about the kind of work. */
+export type Lane = "conversion" | "transcription" | "distribution" | "delivery";
+
+/** All that a queue learns: which row is due. */
+export interface JobMessage {
+  v: 1;
+  jobId: string;
+}
+
+/** A statement that has not run yet, for a batch. */
+export type Statement = BatchItem<"sqlite">;
+
+export interface Progress {
+  done: number;
+  total: number;
+  step: string;
+}
