@@ -3,6 +3,7 @@ import type { Bindings } from "#core/env";
 import { app } from "./http.ts";
 import { type Alias, aliases } from "./legacy-paths.ts";
 import { answerShapes, bodyShapes, legacyProblem } from "./legacy-shapes.ts";
+import { isJson } from "./read-body.ts";
 
 const maxBodyBytes = 1_048_576;
 
@@ -16,7 +17,11 @@ const compiled: Compiled[] = aliases.map((alias) => ({
   pattern: new RegExp(`^${alias.from.replaceAll(/:(\w+)/g, (_, name: string) => `(?<${name}>[^/]+)`)}/?$`),
 }));
 
-export function fetchWithAliases(request: Request, env: Bindings, execution: ExecutionContext): Response | Promise<Response> {
+export function fetchWithAliases(
+  request: Request,
+  env: Bindings,
+  execution: ExecutionContext,
+): Response | Promise<Response> {
   const start = request.url.indexOf("/", 8);
   // Everything that is published lives outside /api, so the hot path pays one comparison.
   if (!request.url.startsWith("/api/", start)) return app.fetch(request, env, execution);
@@ -27,51 +32,84 @@ type Dispatch = (request: Request) => Promise<Response>;
 
 async function answerAlias(request: Request, dispatch: Dispatch): Promise<Response> {
   const url = new URL(request.url);
-  const body = await bufferJson(request);
-  const found = findAlias(request.method, url.pathname, body);
-  if (!found) return decorate(await dispatch(retarget(request, { url: genericTarget(url), method: request.method, body })), undefined);
+  const { json, body } = await peekJson(request);
+  const found = findAlias(request.method, url.pathname, json);
+  if (!found)
+    return decorate(
+      await dispatch(retarget(request, { url: genericTarget(url), method: request.method, body })),
+      undefined,
+    );
   const { alias, params } = found;
-  const inner = retarget(request, { url: targetOf(alias.to, url, params), method: alias.toMethod ?? request.method, body: mapBody(alias, body) });
+  const inner = retarget(request, {
+    url: targetOf(alias.to, url, params),
+    method: alias.toMethod ?? request.method,
+    body: mapBody(alias, json) ?? body,
+  });
   for (const [name, value] of Object.entries(alias.headers ?? {})) inner.headers.set(name, value);
   const answer = await dispatch(inner);
   if (!alias.followUp || answer.status !== 200) return decorate(answer, alias);
   return decorate(await dispatch(await followUp(request, url, { alias, answer })), undefined);
 }
 
-/** The JSON text of a body that a row may have to look into; forms and files stay a stream. */
-async function bufferJson(request: Request): Promise<string | null> {
-  const isJson = (request.headers.get("content-type") ?? "").includes("json");
-  if (!request.body || !isJson || Number(request.headers.get("content-length") ?? 0) > maxBodyBytes) return null;
-  return request.text();
+type Bytes = Uint8Array<ArrayBuffer>;
+type Body = ReadableStream<Bytes> | Bytes | string | null;
+
+/**
+ * The value of a JSON object that a row may have to look into, and the body to hand on, byte for byte. Forms, files and bodies above
+ * 1 MiB stay a stream: who asks is not known here, so nobody may fill the memory.
+ */
+async function peekJson(request: Request): Promise<{ json: Json | null; body: Body }> {
+  if (!request.body || !isJson(request.headers.get("content-type"))) return { json: null, body: request.body };
+  const reader = (request.body as ReadableStream<Bytes>).getReader();
+  const chunks: Bytes[] = [];
+  for (let sizeBytes = 0; sizeBytes <= maxBodyBytes; sizeBytes += chunks.at(-1)?.byteLength ?? 0) {
+    const { done, value } = await reader.read();
+    if (done) return { json: parseObject(Buffer.concat(chunks).toString()), body: Buffer.concat(chunks) };
+    chunks.push(value);
+  }
+  return { json: null, body: goingOn(chunks, reader) };
 }
 
-function findAlias(method: string, path: string, body: string | null): { alias: Alias; params: Record<string, string> } | null {
+/** What was read already, then the rest as it comes. */
+function goingOn(chunks: Bytes[], reader: ReadableStreamDefaultReader<Bytes>): ReadableStream<Bytes> {
+  return new ReadableStream({
+    async pull(controller) {
+      const read = chunks.shift();
+      if (read) return controller.enqueue(read);
+      const { done, value } = await reader.read();
+      return done ? controller.close() : controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
+}
+
+type Json = Record<string, unknown>;
+
+function findAlias(
+  method: string,
+  path: string,
+  json: Json | null,
+): { alias: Alias; params: Record<string, string> } | null {
   for (const { alias, pattern } of compiled) {
     const match = alias.method === method ? pattern.exec(path) : null;
-    if (match && (alias.when === undefined || hasMember(body, alias.when))) return { alias, params: { ...match.groups } };
+    if (match && (alias.when === undefined || (json !== null && alias.when in json)))
+      return { alias, params: { ...match.groups } };
   }
   return null;
 }
 
-function hasMember(body: string | null, name: string): boolean {
-  const value = parseObject(body);
-  return value !== null && name in value;
-}
-
-function parseObject(body: string | null): Record<string, unknown> | null {
-  if (body === null) return null;
+function parseObject(text: string): Json | null {
   try {
-    const value: unknown = JSON.parse(body);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : null;
   } catch {
     return null;
   }
 }
 
-/** A body that is not an object goes on as it is: the operation itself says what is wrong with it. */
-function mapBody(alias: Alias, body: string | null): string | null {
-  const value = alias.body ? parseObject(body) : null;
-  return alias.body && value ? JSON.stringify(bodyShapes[alias.body](value)) : body;
+/** null: the body goes on as it is; of one that is not an object the operation itself says what is wrong with it. */
+function mapBody(alias: Alias, json: Json | null): string | null {
+  return alias.body && json ? JSON.stringify(bodyShapes[alias.body](json)) : null;
 }
 
 function genericTarget(url: URL): URL {
@@ -80,38 +118,69 @@ function genericTarget(url: URL): URL {
   return target;
 }
 
+/** A segment of the path stays one segment, and one value where the row puts it into the query. */
 function targetOf(to: string, from: URL, params: Record<string, string>): URL {
-  const target = new URL(to.replaceAll(/:(\w+)/g, (_, name: string) => params[name] ?? ""), from.origin);
-  for (const [name, value] of from.searchParams) if (!target.searchParams.has(name)) target.searchParams.append(name, value);
+  const [path = "", query = ""] = to.split("?");
+  const target = new URL(
+    path.replaceAll(/:(\w+)/g, (_, name: string) => params[name] ?? ""),
+    from.origin,
+  );
+  for (const [name, value] of new URLSearchParams(query)) {
+    target.searchParams.append(name, value.startsWith(":") ? decoded(params[value.slice(1)] ?? "") : value);
+  }
+  for (const [name, value] of from.searchParams)
+    if (!target.searchParams.has(name)) target.searchParams.append(name, value);
   return target;
 }
 
-function retarget(request: Request, target: { url: URL; method: string; body: string | null }): Request {
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
+function retarget(request: Request, target: { url: URL; method: string; body: Body }): Request {
   const headers = new Headers(request.headers);
-  if (target.body !== null) headers.delete("content-length");
+  if (typeof target.body === "string") headers.delete("content-length");
   const hasBody = target.method !== "GET" && target.method !== "HEAD";
-  return new Request(target.url, { method: target.method, headers, body: hasBody ? (target.body ?? request.body) : null, signal: request.signal });
+  return new Request(target.url, {
+    method: target.method,
+    headers,
+    body: hasBody ? target.body : null,
+    signal: request.signal,
+  });
 }
 
 async function followUp(request: Request, url: URL, first: { alias: Alias; answer: Response }): Promise<Request> {
-  const answer = (await first.answer.json()) as Record<string, unknown>;
-  const conversion = (answer["conversion"] ?? {}) as Record<string, unknown>;
-  const path = (first.alias.followUp ?? "").replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(answer[name] ?? conversion[name])));
+  const answer = (await first.answer.json()) as Json;
+  const conversion = (answer["conversion"] ?? {}) as Json;
+  const path = (first.alias.followUp ?? "").replaceAll(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(String(answer[name] ?? conversion[name])),
+  );
+  const target = new URL(path, url.origin);
+  const workspaceId = url.searchParams.get("workspaceId");
+  if (workspaceId !== null) target.searchParams.set("workspaceId", workspaceId);
   const headers = new Headers();
-  for (const name of ["authorization", "x-api-key", "x-workspace-id", "x-request-id"]) {
+  for (const name of ["authorization", "x-api-key", "x-workspace-id", "x-request-id", "origin"]) {
     const value = request.headers.get(name);
     if (value !== null) headers.set(name, value);
   }
-  return new Request(new URL(path, url.origin), { headers });
+  return new Request(target, { headers });
 }
 
 async function decorate(response: Response, alias: Alias | undefined): Promise<Response> {
   const isProblem = (response.headers.get("content-type") ?? "").includes("problem+json");
   if (!isProblem && !alias?.answer) return response;
   const text = await response.text();
-  const value = text === "" ? {} : (JSON.parse(text) as Record<string, unknown>);
+  const value = text === "" ? {} : (JSON.parse(text) as Json);
   const at = { status: response.status, nowMs: Date.now() };
-  const body = isProblem ? legacyProblem(value, at.nowMs) : alias?.answer ? answerShapes[alias.answer](value, at) : value;
+  const body = isProblem
+    ? legacyProblem(value, at.nowMs)
+    : alias?.answer
+      ? answerShapes[alias.answer](value, at)
+      : value;
   const headers = new Headers(response.headers);
   headers.delete("content-length");
   headers.set("content-type", isProblem ? "application/problem+json" : "application/json");

@@ -3,13 +3,19 @@ import { Problem } from "#core/problem";
 
 const maxBodyBytes = 1_048_576;
 
-export async function readBody(request: Request, options: { acceptsForm: boolean; optional: boolean }): Promise<{ text: string; value: unknown }> {
+export async function readBody(
+  request: Request,
+  options: { acceptsForm: boolean; optional: boolean },
+): Promise<{ text: string; value: unknown }> {
   const text = await readText(request);
   if (text === "" && options.optional) return { text, value: {} };
   const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
-  if (options.acceptsForm && type === "application/x-www-form-urlencoded") return { text, value: Object.fromEntries(new URLSearchParams(text)) };
-  if (type !== "application/json" && !type.endsWith("+json")) {
-    throw new Problem("unsupported-content-type", { detail: `This operation takes application/json, not "${type || "nothing"}".` });
+  if (options.acceptsForm && type === "application/x-www-form-urlencoded")
+    return { text, value: Object.fromEntries(new URLSearchParams(text)) };
+  if (!isJson(type)) {
+    throw new Problem("unsupported-content-type", {
+      detail: `This operation takes application/json, not "${type || "nothing"}".`,
+    });
   }
   try {
     return { text, value: JSON.parse(text) as unknown };
@@ -18,7 +24,13 @@ export async function readBody(request: Request, options: { acceptsForm: boolean
   }
 }
 
-async function readText(request: Request): Promise<string> {
+export function isJson(contentType: string | null): boolean {
+  const type = (contentType ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+  return type === "application/json" || type.endsWith("+json");
+}
+
+/** Throws `body-too-large` above 1 MiB, and `invalid-json` for anything but UTF-8. */
+export async function readText(request: Request): Promise<string> {
   if (Number(request.headers.get("content-length") ?? 0) > maxBodyBytes) throw tooLarge();
   if (!request.body) return "";
   const chunks: Uint8Array[] = [];

@@ -56,8 +56,13 @@ interface Words<A extends Access, Params extends Schema, Query extends Schema> {
   problems?: readonly ProblemCode[];
 }
 
-export interface EndpointSpec<A extends Access, Params extends Schema, Query extends Schema, Body extends Schema, Returns extends Schema>
-  extends Words<A, Params, Query> {
+export interface EndpointSpec<
+  A extends Access,
+  Params extends Schema,
+  Query extends Schema,
+  Body extends Schema,
+  Returns extends Schema,
+> extends Words<A, Params, Query> {
   body?: Body;
   /** Accept `application/x-www-form-urlencoded` beside JSON (older clients sign in by a form). */
   acceptsForm?: boolean;
@@ -71,10 +76,16 @@ export interface EndpointSpec<A extends Access, Params extends Schema, Query ext
   idempotent?: boolean;
   /** Members of the answer that are shown once and never kept for a replay. */
   secrets?: readonly string[];
+  /** The answer is not kept: a repeated request runs again, finds what the first one made (`ctx.isReplay`) and tells of it. */
+  answersAnew?: boolean;
   handle(ctx: CtxOf<A>, input: Input<Params, Query, Body>): Promise<Result<Returns>> | Result<Returns>;
 }
 
-export interface RawEndpointSpec<A extends Access, Params extends Schema, Query extends Schema> extends Words<A, Params, Query> {
+export interface RawEndpointSpec<A extends Access, Params extends Schema, Query extends Schema> extends Words<
+  A,
+  Params,
+  Query
+> {
   /** Content types of the answer, each with what it is. */
   produces: Record<string, string>;
   status?: 200 | 302;
@@ -93,6 +104,7 @@ export interface AnyEndpoint extends Words<Access, Schema, Schema> {
   status?: number;
   idempotent?: boolean;
   secrets?: readonly string[];
+  answersAnew?: boolean;
   handle(ctx: never, input: never): unknown;
 }
 
@@ -101,13 +113,19 @@ export interface AnyEndpoint extends Words<Access, Schema, Schema> {
  * endpoint({ name: "getFile", method: "get", path: "/v1/files/{id}", summary: "One file", access: "files:read",
  *   params: FileId, returns: File, problems: ["file-not-found"], handle: (ctx, { params }) => media.getFile(ctx, params.id) })
  */
-export function endpoint<A extends Access, Params extends Schema = undefined, Query extends Schema = undefined, Body extends Schema = undefined, Returns extends Schema = undefined>(
-  spec: EndpointSpec<A, Params, Query, Body, Returns>,
-): AnyEndpoint {
+export function endpoint<
+  A extends Access,
+  Params extends Schema = undefined,
+  Query extends Schema = undefined,
+  Body extends Schema = undefined,
+  Returns extends Schema = undefined,
+>(spec: EndpointSpec<A, Params, Query, Body, Returns>): AnyEndpoint {
   return { kind: "json", ...spec };
 }
 
 /** For streams, downloads and redirects: the handler makes the `Response` itself. */
-export function rawEndpoint<A extends Access, Params extends Schema = undefined, Query extends Schema = undefined>(spec: RawEndpointSpec<A, Params, Query>): AnyEndpoint {
+export function rawEndpoint<A extends Access, Params extends Schema = undefined, Query extends Schema = undefined>(
+  spec: RawEndpointSpec<A, Params, Query>,
+): AnyEndpoint {
   return { kind: "raw", ...spec };
 }

@@ -3,7 +3,9 @@ import { describe, expect, it } from "vitest";
 import { call, type Person, signUp } from "#test/support/harness";
 
 async function opaqueToken(person: Person): Promise<string> {
-  const login = await call("POST", "/v1/auth/login", { body: { email: person.email, password: person.password, sessionKind: "opaque" } });
+  const login = await call("POST", "/v1/auth/login", {
+    body: { email: person.email, password: person.password, sessionKind: "opaque" },
+  });
   return login.body.token as string;
 }
 
@@ -15,7 +17,10 @@ describe("an opaque session token", () => {
     // The person's id is no secret: it stands in every conversion that members of a workspace see.
     const forged = `ovs_${victim.userId.slice(4)}${token.slice(30)}`;
     expect(forged).not.toBe(token);
-    expect(await call("GET", "/v1/auth/me", { as: forged })).toMatchObject({ status: 401, body: { code: "credentials-invalid" } });
+    expect(await call("GET", "/v1/auth/me", { as: forged })).toMatchObject({
+      status: 401,
+      body: { code: "credentials-invalid" },
+    });
     expect((await call("GET", "/v1/files", { as: forged })).status).toBe(401);
   });
 });

@@ -12,7 +12,7 @@ export interface BarOptions {
 
 export interface MutantResult {
   name: string;
-  /** The mutant was caught, and by the check that is there for it. */
+  /** The mutant was caught, by the check that is there for it. */
   failedAsItShould: boolean;
   seen: string[];
 }
@@ -91,15 +91,21 @@ export async function runBar(bar: Bar, options: BarOptions): Promise<boolean> {
 }
 
 async function prove(bar: Bar, options: BarOptions, { name, provenBy }: MutantRun): Promise<MutantResult> {
-  const { ok, violations } = await bar.run(options, name);
-  return {
-    name,
-    failedAsItShould: !ok && violations.some((violation) => violation.startsWith(provenBy)),
-    seen: violations.slice(0, 3),
-  };
+  try {
+    const { ok, violations } = await bar.run(options, name);
+    const proof = violations.filter((violation) => violation.startsWith(provenBy));
+    return { name, failedAsItShould: !ok && proof.length > 0, seen: [...proof, ...violations].slice(0, 2) };
+  } catch (error) {
+    // A mutant that cannot be run (its patch no longer fits, the server does not start) proves nothing.
+    return { name, failedAsItShould: false, seen: [(error as Error).message] };
+  }
 }
 
-function print(line: Record<string, unknown>): void {
+const maxShown = 20;
+
+function print(line: Record<string, unknown> & BarResult): void {
+  const { length } = line.violations;
+  if (length > maxShown) line.violations = [...line.violations.slice(0, maxShown), `and ${length - maxShown} more`];
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 

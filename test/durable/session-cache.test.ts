@@ -118,7 +118,11 @@ describe("the isolate's memory", () => {
     const cache = createSessionCache();
     const check = { active: false, reason: "revoked" } as const;
     for (let index = 0; index < 5_100; index += 1) {
-      remember(cache, { userId: "usr_1", sessionId: `ses_${index}` }, { check, askedAtMs: startMs, generation: cache.generation });
+      remember(
+        cache,
+        { userId: "usr_1", sessionId: `ses_${index}` },
+        { check, askedAtMs: startMs, generation: cache.generation },
+      );
     }
     expect(cache.entries.size).toBe(5_000);
   });

@@ -231,11 +231,7 @@ export async function signInSucceeded(sessions: Store, name: LockoutName, option
   await lockObject(sessions, name, options).signInSucceeded();
 }
 
-async function check(
-  sessions: Store,
-  request: SessionName,
-  options: CheckOptions,
-): Promise<SessionCheck> {
+async function check(sessions: Store, request: SessionName, options: CheckOptions): Promise<SessionCheck> {
   const { nowMs, maxAgeMs = maxCacheAgeMs, cache = isolateCache } = options;
   const known = recall(cache, request, { nowMs, maxAgeMs });
   if (!known) return await ask(sessions, request, options);
@@ -244,11 +240,7 @@ async function check(
   return known.check;
 }
 
-async function ask(
-  sessions: Store,
-  request: SessionName,
-  options: CheckOptions,
-): Promise<SessionCheck> {
+async function ask(sessions: Store, request: SessionName, options: CheckOptions): Promise<SessionCheck> {
   const { nowMs, cache = isolateCache } = options;
   const { generation } = cache;
   const object = objectNamed(sessions, request.userId, options);

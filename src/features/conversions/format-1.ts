@@ -12,7 +12,7 @@ import { writeChunkHeader } from "#lib/seal/v1-header";
 export function v1FileName(fileName: string, userId: string): string {
   const plain = fileName.replaceAll(/\.{2,}/g, ".");
   const dot = plain.lastIndexOf(".");
-  const stem = [...(dot > 0 ? plain.slice(0, dot) : plain)];
+  const stem = Array.from(dot > 0 ? plain.slice(0, dot) : plain);
   const extension = dot > 0 ? plain.slice(dot) : "";
   for (let length = Math.min(stem.length, 240); length > 0; length -= 1) {
     const name = `${stem.slice(0, length).join("").trim()}${extension}`;

@@ -13,12 +13,21 @@ import { type ChunkHeader, readChunkHeader } from "#lib/seal/v1";
 import { readShardHeader, type ShardHeader } from "#lib/seal/v2-header";
 import { type ImageSource, named } from "./image-sources.ts";
 import { toProblem } from "./rules.ts";
+import { findConversion } from "./store.ts";
 
 export type SealHeader = { format: 2; header: ShardHeader } | { format: 1; header: ChunkHeader };
 
 export interface PlannedImage {
   source: ImageSource;
   read(): Promise<PngPixels>;
+}
+
+export interface ImagePlan {
+  images: PlannedImage[];
+  /** What the opened file comes to. */
+  openedBytes: number;
+  /** Readings that planning took, for the progress. */
+  readBefore: number;
 }
 
 /** Pixels of small sets stay in memory between the two readings. */
@@ -49,13 +58,22 @@ export function setNameOf(seal: SealHeader): string {
   ]);
 }
 
+/** The images of an own conversion stand in their order. Throws `conversion-not-found` when it was deleted. */
+export async function planOwn(ctx: JobCtx, conversionId: string, sources: readonly ImageSource[]): Promise<ImagePlan> {
+  const found = await findConversion(ctx, conversionId);
+  if (!found) throw new Problem("conversion-not-found");
+  const images = sources.map((source) => ({ source, read: source.read }));
+  return { images, openedBytes: found.row.inputFileSize ?? 0, readBefore: 0 };
+}
+
 /** In order of their indices. Throws the Problem of the first image that cannot be read, or of the set. */
-export async function planUploaded(ctx: JobCtx, sources: readonly ImageSource[]): Promise<PlannedImage[]> {
+export async function planUploaded(ctx: JobCtx, sources: readonly ImageSource[]): Promise<ImagePlan> {
   const kept = new Map<number, PngPixels>();
   const seals: { seal: SealHeader; fingerprint: string }[] = [];
   let keptBytes = 0;
   for (const [place, source] of sources.entries()) {
-    await ctx.checkpoint({ done: place, total: sources.length, step: "reading" });
+    // Every image is read once more to be opened.
+    await ctx.checkpoint({ done: place, total: sources.length * 2, step: "reading" });
     const pixels = await source.read();
     seals.push(
       await named(source.fileName, async () => ({
@@ -67,10 +85,22 @@ export async function planUploaded(ctx: JobCtx, sources: readonly ImageSource[])
     if (keptBytes <= keptMaxBytes) kept.set(place, pixels);
     else kept.clear();
   }
-  return orderOf(seals, sources).map((place) => ({
-    source: sources[place] as ImageSource,
-    read: () => takeKept(kept, place, sources[place] as ImageSource),
-  }));
+  const order = orderOf(seals, sources);
+  const images = order.flatMap((place) => {
+    const source = sources[place];
+    return source ? [{ source, read: () => takeKept(kept, place, source) }] : [];
+  });
+  return {
+    images,
+    openedBytes: openedBytesOf(order.flatMap((place) => seals[place]?.seal ?? [])),
+    readBefore: sources.length,
+  };
+}
+
+function openedBytesOf(seals: readonly SealHeader[]): number {
+  const [first] = seals;
+  if (first?.format === 2) return first.header.fileSizeBytes;
+  return seals.reduce((sum, seal) => sum + (seal.format === 1 ? seal.header.chunkBytes : 0), 0);
 }
 
 async function takeKept(kept: Map<number, PngPixels>, place: number, source: ImageSource): Promise<PngPixels> {

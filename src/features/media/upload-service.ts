@@ -71,11 +71,21 @@ export async function createUpload(ctx: WorkspaceCtx, body: CreateUpload): Promi
   const row = planUpload(ctx, body);
   if (ctx.isReplay) {
     const existing = await findUpload(ctx, ctx.workspaceId, row.id);
-    if (existing) return withFirstUrls(ctx, existing);
+    if (existing) return goOn(ctx, existing);
   }
   if ((await countUnfinished(ctx, ctx.workspaceId)) >= maxUnfinishedUploads) throw tooMany();
   await reserveStorage(ctx, row.fileId, row.sizeBytes);
   return withFirstUrls(ctx, await storeUpload(ctx, row));
+}
+
+/** A repeated request: what the first one made, with URLs that are valid from now, which the clean-up of a single PUT has to know. */
+async function goOn(ctx: WorkspaceCtx, upload: UploadRow): Promise<UploadShape> {
+  if (isOpen(upload)) await keepParts(ctx, upload, { uploaded: [], signs: true });
+  return withFirstUrls(ctx, upload);
+}
+
+function isOpen({ status }: UploadRow): boolean {
+  return (openStatuses as readonly UploadStatus[]).includes(status);
 }
 
 type NewUpload = Parameters<typeof insertUpload>[1] & Pick<UploadRow, "sizeBytes" | "partCount">;
@@ -157,9 +167,9 @@ async function createParts(
 async function withFirstUrls(ctx: WorkspaceCtx, upload: UploadRow): Promise<UploadShape> {
   const parts = await listParts(ctx, ctx.workspaceId, [upload.id]);
   const known = new Set(parts.map((part) => part.partNumber));
-  const isOpen = (openStatuses as readonly UploadStatus[]).includes(upload.status);
+  const open = isOpen(upload);
   const wanted: number[] = [];
-  for (let partNumber = 1; isOpen && partNumber <= upload.partCount && wanted.length < urlsOnCreate; partNumber += 1) {
+  for (let partNumber = 1; open && partNumber <= upload.partCount && wanted.length < urlsOnCreate; partNumber += 1) {
     if (!known.has(partNumber)) wanted.push(partNumber);
   }
   return toUpload(upload, parts, await signUrls(ctx, upload, wanted));

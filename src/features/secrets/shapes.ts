@@ -3,13 +3,10 @@ import * as z from "zod";
 import { pageOf, pageQuery } from "#core/page";
 
 export const keyParams = z.object({
-  id: z
-    .string()
-    .max(64)
-    .meta({
-      example: "ekey_01kahs7m3n0000000000000000",
-      description: "The key's id, or `active`: your own active user key.",
-    }),
+  id: z.string().max(64).meta({
+    example: "ekey_01kahs7m3n0000000000000000",
+    description: "The key's id, or `active`: your own active user key.",
+  }),
 });
 
 export const keyOwnerQuery = z.object({

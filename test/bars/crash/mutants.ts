@@ -48,8 +48,8 @@ export const mutants: CrashMutant[] = [
       // The primary key of images is a second fence: with it the overtaken run fails, and nothing is doubled after all.
       {
         file: "src/features/conversions/store.ts",
-        find: "ctx.db.insert(conversionImages).values(row)",
-        replace: "ctx.db.insert(conversionImages).values(row).onConflictDoNothing()",
+        find: "ctx.db.insert(conversionImages).values(rows)",
+        replace: "ctx.db.insert(conversionImages).values(rows).onConflictDoNothing()",
       },
     ],
   },

@@ -158,7 +158,7 @@ function resultOf({ setting, storm, acknowledged, verified, evidence, office }: 
     rows: evidence.rows,
     jobsTakenUpAgain: evidence.jobsTakenUpAgain,
     openMultiparts: evidence.openMultiparts,
-    violations: violations.slice(0, 20),
+    violations,
   };
 }
 

@@ -2,6 +2,7 @@
 import { Agent, request } from "node:http";
 import { performance } from "node:perf_hooks";
 import { cpuMicroseconds, percentile, startWorker, workerdPid } from "../start-worker.mjs";
+import { report } from "../report.mjs";
 
 const seconds = Number(process.env.SECONDS ?? 3);
 const rounds = 3;
@@ -39,10 +40,13 @@ async function load(url, { headers, concurrency, pid }) {
   return { count, microseconds: used / count };
 }
 
+let addresses = 0;
+const nextAddress = () => `2001:db8::${(addresses += 1).toString(16)}`;
+
 async function person(worker) {
   const credentials = { email: `bench-${Date.now()}-${Math.random()}@example.com`, password: "a long enough bench secret" };
   const send = (path, body, token) =>
-    fetch(worker.url + path, { method: "POST", headers: { "content-type": "application/json", ...(token ? { authorization: `Bearer ${token}` } : {}) }, body: JSON.stringify(body) }).then((answer) => answer.json());
+    fetch(worker.url + path, { method: "POST", headers: { "content-type": "application/json", "cf-connecting-ip": nextAddress(), ...(token ? { authorization: `Bearer ${token}` } : {}) }, body: JSON.stringify(body) }).then((answer) => answer.json());
   const { workspace } = await send("/v1/auth/register", credentials);
   const database = await worker.miniflare.getD1Database("DB");
   await database.prepare("update workspaces set limit_overrides = ? where id = ?").bind(JSON.stringify({ sessionRequestsPerMinute: 1e9, apiKeyRequestsPerMinute: 1e9 }), workspace.id).run();
@@ -93,7 +97,8 @@ async function signInsBeside() {
   const read = () => callOnce(agent, `${worker.url}/v1/jobs`, { headers: { authorization: `Bearer ${token}` }, expect: 200 });
   const signIn = (pool, credentials) => {
     const body = JSON.stringify(credentials);
-    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+    // Sign-ins are limited by address, which the platform tells; here each comes from an own one.
+    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body), "cf-connecting-ip": nextAddress() };
     return callOnce(pool, `${worker.url}/v1/auth/login`, { method: "POST", headers, body, expect: 200 });
   };
   for (let count = 0; count < 200; count += 1) await read();
@@ -143,8 +148,8 @@ async function farAway() {
   return [{ figure: "authenticated read with 80 ms added to each object and database call, added p50", ours: `${round(far - near)} ms`, peer: `without the delay ${round(near)} ms`, target: "<= 90 ms", ok: far - near <= 90 }];
 }
 
-export async function run() {
+async function run() {
   return [...(await readAgainstBare()), ...(await signInsBeside()), ...(await farAway())];
 }
 
-if (import.meta.filename === process.argv[1]) for (const line of await run()) console.log(JSON.stringify(line));
+report(await run());

@@ -1,6 +1,7 @@
 /** From storage to sealed storage by the real job, against a plain copy of the same object in the same workerd. */
 import { randomFillSync } from "node:crypto";
 import { percentile, startWorker } from "../start-worker.mjs";
+import { report } from "../report.mjs";
 
 const rounds = Number(process.env.ROUNDS ?? 7);
 const sizeBytes = 94 * 1024 * 1024;
@@ -23,7 +24,7 @@ function recording() {
   return bytes;
 }
 
-export async function run() {
+async function run() {
   const worker = await startWorker({ entry: "test/bench/storage/worker.ts" });
   const json = async (path, { body, token, headers = {} } = {}) => {
     const isForm = body instanceof FormData;
@@ -73,4 +74,4 @@ export async function run() {
   ];
 }
 
-if (import.meta.filename === process.argv[1]) for (const line of await run()) console.log(JSON.stringify(line));
+report(await run());

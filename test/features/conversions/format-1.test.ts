@@ -7,6 +7,7 @@ import briefingUrl from "../../fixtures/briefing.wav?inline";
 import part1Url from "../../fixtures/echocipher-v1/briefing_part0001_of_0003.png?inline";
 import part2Url from "../../fixtures/echocipher-v1/briefing_part0002_of_0003.png?inline";
 import part3Url from "../../fixtures/echocipher-v1/briefing_part0003_of_0003.png?inline";
+import { newKey } from "./planting.ts";
 import {
   content,
   conversionRow,
@@ -23,7 +24,6 @@ import {
 
 /** The public key of the sample: the 32 bytes 0 to 31. */
 const sampleKey = Uint8Array.from({ length: 32 }, (_, index) => index).toHex();
-const newKey = () => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
 
 async function storeSample(person: Person): Promise<string[]> {
   const ids = [];
@@ -34,6 +34,38 @@ async function storeSample(person: Person): Promise<string[]> {
   ] as const)
     ids.push(await storeFile(person, name, fromDataUrl(url)));
   return ids;
+}
+
+/** The pixels as a baseline TIFF of one strip (TIFF 6.0 section 6), little-endian. */
+function tiffOf(png: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { width, height, rgb } = readImage(png);
+  const fields = [
+    [256, 4, 1, width],
+    [257, 4, 1, height],
+    [258, 3, 3, 8],
+    [259, 3, 1, 1],
+    [262, 3, 1, 2],
+    [273, 4, 1, 256],
+    [277, 3, 1, 3],
+    [278, 4, 1, height],
+    [279, 4, 1, rgb.length],
+  ] as const;
+  const bytes = new Uint8Array(256 + rgb.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, 0x002a_4949, true);
+  view.setUint32(4, 16, true);
+  // Three times the depth, which does not fit into its field.
+  for (const offset of [8, 10, 12]) view.setUint16(offset, 8, true);
+  view.setUint16(16, fields.length, true);
+  for (const [index, [tag, type, count, value]] of fields.entries()) {
+    const offset = 18 + index * 12;
+    view.setUint16(offset, tag, true);
+    view.setUint16(offset + 2, type, true);
+    view.setUint32(offset + 4, count, true);
+    view.setUint32(offset + 8, value, true);
+  }
+  bytes.set(rgb, 256);
+  return bytes;
 }
 
 function importKey(person: Person, userId: string, keyHex: string) {
@@ -53,6 +85,15 @@ describe("images of EchoCipher", () => {
     const file = await person.call("GET", `/v1/files/${opened.body.conversion.outputFileId}`);
     expect(file.body).toMatchObject({ contentType: "audio/wav", kind: "audio" });
     expect((await conversionRow(opened.body.conversionId))["request_key"]).toBeNull();
+  });
+
+  it("open as the uncompressed TIFF files that other tools make of them", async () => {
+    const person = await signUp();
+    const fileIds = [];
+    for (const [index, url] of [part1Url, part2Url, part3Url].entries())
+      fileIds.push(await storeFile(person, `${index}.tiff`, tiffOf(fromDataUrl(url))));
+    const opened = await open(person, { fileIds, masterKeyHex: sampleKey, userId: "alice" });
+    expect(opened.body).toMatchObject({ conversion: { sha256: await sha256(fromDataUrl(briefingUrl)) } });
   });
 
   it("open with an imported key, whichever of several it is", async () => {

@@ -308,6 +308,17 @@ describe("repeating", () => {
     expect(await countConversions(person)).toBe(1);
   });
 
+  it("with the same key and another file of the same length is refused, not answered with the first", async () => {
+    const person = await signUp();
+    const [one, two] = [await storeFile(person, "one.wav", wav(500)), await storeFile(person, "two.wav", wav(600))];
+    const headers = { ...patient, "idempotency-key": "reused" };
+    expect((await seal(person, { fileId: one }, headers)).status).toBe(200);
+    expect(await seal(person, { fileId: two }, headers)).toMatchObject({
+      status: 422,
+      body: { code: "idempotency-key-reused" },
+    });
+  });
+
   it("after a run that died finds what that run made", async () => {
     const person = await signUp();
     const audio = wav(500);

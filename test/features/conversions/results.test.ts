@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import conversions from "#features/conversions/index";
 import { zipLength } from "#lib/zip";
 import { bindings, overrideLimits, type Person, signUp, systemContext } from "#test/support/harness";
+import { newKey } from "./planting.ts";
 import {
   conversionRow,
   countRows,
@@ -18,8 +19,6 @@ import {
   storeFile,
   wav,
 } from "./support.ts";
-
-const newKey = () => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
 
 /** A version 1 conversion of three small images. */
 const threeImages = (person: Person, audio = wav(2_500)) =>

@@ -158,12 +158,21 @@ describe("rotating a user key", () => {
 
   it("is reached by older clients through the person instead of the key, for oneself only", async () => {
     const [person, other] = [await signUp(), await signUp()];
-    const id = await userKey(person);
-    expect((await person.call("POST", `${keysPath}/active/rotate?userId=${person.userId}`)).body.previous.id).toBe(id);
-    expect(await person.call("POST", `${keysPath}/active/rotate?userId=${other.userId}`)).toMatchObject({
-      status: 404,
-      body: { code: "user-not-found" },
-    });
+    const made = await person.call("POST", "/api/keys", { body: { userId: person.userId, keyType: "user" } });
+    expect(made.status).toBe(201);
+    const rotated = await person.call("POST", `/api/keys/${person.userId}/rotate`);
+    expect(rotated.status).toBe(200);
+    const listed = await person.call("GET", `/api/keys/${person.userId}`);
+    expect(listed.body.keys.map((key: { version: number; state: string }) => [key.version, key.state])).toEqual([
+      [2, "active"],
+      [1, "retired"],
+    ]);
+    for (const [method, path] of [
+      ["GET", `/api/keys/${other.userId}`],
+      ["POST", `/api/keys/${other.userId}/rotate`],
+    ] as const) {
+      expect(await person.call(method, path)).toMatchObject({ status: 404, body: { code: "user-not-found" } });
+    }
   });
 
   it("is not repeated by a retry whose first answer was lost", async () => {

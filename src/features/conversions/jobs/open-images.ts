@@ -2,7 +2,7 @@
  * Opens a set of images into one file. The bytes go part by part into a multipart upload that is completed only after every image was
  * authenticated and the whole file's hash agrees: there is never half a file, and the images are never touched.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { defineJob, done, type JobCtx, type Outcome } from "#core/job";
 import { maxFileBytes } from "#core/plans";
 import { Problem } from "#core/problem";
@@ -14,7 +14,8 @@ import { abortParts, openedKey } from "../bucket.ts";
 import {
   countOf,
   indexOf,
-  type PlannedImage,
+  type ImagePlan,
+  planOwn,
   planUploaded,
   readHeader,
   type SealHeader,
@@ -42,13 +43,13 @@ async function openSet(ctx: JobCtx, conversionId: string): Promise<Outcome> {
   const key = openedKey(ctx, conversionId);
   if (row.outputUploadId !== null) await abortParts(ctx, key, row.outputUploadId);
   const sources = await listSources(ctx, row);
-  const images =
-    row.sourceConversionId === null
-      ? await planUploaded(ctx, sources)
-      : sources.map((source) => ({ source, read: source.read }));
+  const owner = row.sourceConversionId;
+  const plan = owner === null ? await planUploaded(ctx, sources) : await planOwn(ctx, owner, sources);
+  if (plan.openedBytes > maxFileBytes) throw tooLarge(plan.openedBytes);
+  await reserveStorage(await actFor(ctx, row.userId), row.outputFileId, plan.openedBytes);
   const target = await ctx.files.createMultipartUpload(key);
   await ctx.commit([updateConversion(ctx, conversionId, { outputUploadId: target.uploadId })]);
-  const work = { row, outputFileId: row.outputFileId, images };
+  const work = { row, outputFileId: row.outputFileId, plan };
   try {
     const opened = await openAll(ctx, work, target);
     await complete(target, opened.written);
@@ -59,10 +60,16 @@ async function openSet(ctx: JobCtx, conversionId: string): Promise<Outcome> {
   }
 }
 
+function tooLarge(sizeBytes?: number): Problem {
+  return new Problem("file-too-large", {
+    members: { ...(sizeBytes === undefined ? {} : { sizeBytes }), maxBytes: maxFileBytes },
+  });
+}
+
 interface Work {
   row: ConversionRow;
   outputFileId: string;
-  images: readonly PlannedImage[];
+  plan: ImagePlan;
 }
 
 interface Opened {
@@ -71,7 +78,9 @@ interface Opened {
   written: PartsWritten<R2UploadedPart>;
 }
 
-async function openAll(ctx: JobCtx, { row, outputFileId, images }: Work, target: R2MultipartUpload): Promise<Opened> {
+async function openAll(ctx: JobCtx, { row, plan }: Work, target: R2MultipartUpload): Promise<Opened> {
+  const { images, readBefore } = plan;
+  const total = readBefore + images.length;
   const writer = createPartWriter({
     maxBytes: maxFileBytes,
     put: (partNumber, bytes) => target.uploadPart(partNumber, bytes),
@@ -80,18 +89,19 @@ async function openAll(ctx: JobCtx, { row, outputFileId, images }: Work, target:
   let opener: Opener | undefined;
   try {
     for (const [index, image] of images.entries()) {
-      await ctx.checkpoint({ done: index, total: images.length, step: "opening" });
+      await ctx.checkpoint({ done: readBefore + index, total, step: "opening" });
       const { rgb } = await image.read();
-      const seal = await named(image.source.fileName, async () => readHeader(rgb));
+      const { fileName } = image.source;
+      const seal = await named(fileName, async () => readHeader(rgb));
       first ??= seal;
-      requirePlace(seal, { first, index, count: images.length, fileName: image.source.fileName });
-      opener ??= await beginOpening(ctx, { row, outputFileId, seal, fileName: image.source.fileName });
-      await writeOpened(writer, opener, { rgb, index, fileName: image.source.fileName });
+      requirePlace(seal, { first, index, count: images.length, fileName });
+      opener ??= await named(fileName, () => makeOpener(ctx, row, seal));
+      await writeOpened(writer, opener, { rgb, index, fileName });
       releaseMemory(rgb);
     }
     const written = await writer.finish();
     if (!first || !opener) throw new Problem("images-missing");
-    await ctx.checkpoint({ done: images.length, total: images.length, step: "opening" });
+    await ctx.checkpoint({ done: total, total, step: "opening" });
     const facts = opener.facts();
     if (facts.sha256 !== null && facts.sha256 !== written.sha256) throw new Problem("opened-hash-mismatch");
     return { format: first.format, facts, written };
@@ -113,20 +123,6 @@ function requirePlace(
   });
 }
 
-async function beginOpening(
-  ctx: JobCtx,
-  work: { row: ConversionRow; outputFileId: string; seal: SealHeader; fileName: string },
-): Promise<Opener> {
-  const { row, outputFileId, seal, fileName } = work;
-  const opener = await named(fileName, () => makeOpener(ctx, row, seal));
-  const sizeBytes = seal.format === 2 ? seal.header.fileSizeBytes : seal.header.chunkBytes * seal.header.chunkCount;
-  // Version 1 tells the size of each chunk only; the last may be shorter, so this much is the most.
-  if (seal.format === 2 && sizeBytes > maxFileBytes)
-    throw new Problem("file-too-large", { members: { sizeBytes, maxBytes: maxFileBytes } });
-  await reserveStorage(await actFor(ctx, row.userId), outputFileId, Math.min(sizeBytes, maxFileBytes));
-  return opener;
-}
-
 async function writeOpened(
   writer: PartWriter<R2UploadedPart>,
   opener: Opener,
@@ -135,8 +131,7 @@ async function writeOpened(
   try {
     for await (const bytes of opener.open(image.rgb)) await writer.write(bytes);
   } catch (error) {
-    if (error instanceof PartWriterError && error.reason === "file-too-large")
-      throw new Problem("file-too-large", { members: { maxBytes: maxFileBytes } });
+    if (error instanceof PartWriterError && error.reason === "file-too-large") throw tooLarge();
     throw toProblem(error, image);
   }
 }
@@ -146,7 +141,7 @@ async function complete(target: R2MultipartUpload, { parts, sizeBytes }: PartsWr
   if (object.size !== sizeBytes) throw new Error("storage lost a part of an opened file");
 }
 
-function finish(ctx: JobCtx, { row, outputFileId, images }: Work, { format, facts, written }: Opened): Outcome {
+function finish(ctx: JobCtx, { row, outputFileId, plan }: Work, { format, facts, written }: Opened): Outcome {
   const { sizeBytes, sha256, head } = written;
   const name = openedFileName(row.outputFileName, facts.name);
   const file = {
@@ -160,12 +155,12 @@ function finish(ctx: JobCtx, { row, outputFileId, images }: Work, { format, fact
     origin: "opened",
     r2Key: openedKey(ctx, row.id),
   } as const;
-  const totalImageBytes = images.reduce((sum, image) => sum + image.source.sizeBytes, 0);
+  const totalImageBytes = plan.images.reduce((sum, image) => sum + image.source.sizeBytes, 0);
   const values = {
     format,
     sha256,
     totalImageBytes,
-    imageCount: images.length,
+    imageCount: plan.images.length,
     outputFileName: name,
     outputUploadId: null,
     requestKey: null,

@@ -28,6 +28,8 @@ export const uploadRoutes = [
     returns: uploadShape,
     status: 201,
     idempotent: true,
+    // The URLs are bearer secrets, and a kept one might have expired.
+    answersAnew: true,
     problems: [
       "file-empty",
       "file-too-large",
