@@ -23,14 +23,19 @@ export function registerJobs(jobs: readonly AnyJob[]): void {
   registry = new Map(jobs.map((job) => [job.name, job]));
 }
 
-export async function runJob(ctx: AppCtx, jobId: string): Promise<"ran" | "not-claimed"> {
+interface RunOptions {
+  /** The queue has given up on the job's message: clean up and end the row instead of running. */
+  isDeadLetter?: boolean;
+}
+
+export async function runJob(ctx: AppCtx, jobId: string, options: RunOptions = {}): Promise<"ran" | "not-claimed"> {
   const leaseToken = Buffer.from(ctx.random(16)).toString("hex");
   const row = await claimJob(ctx, jobId, leaseToken);
   if (!row) return "not-claimed";
   const jobCtx = makeJobContext(ctx, row, leaseToken);
   const heartbeat = setInterval(() => ctx.later(keepLease(ctx, row.id, leaseToken, null)), leaseMs / 3);
   try {
-    await endRun(jobCtx, row, await attempt(jobCtx, row));
+    await endRun(jobCtx, row, await attempt(jobCtx, row, options));
   } catch (error) {
     if (!(error instanceof LeaseLost)) jobCtx.log("error", "job.end-failed", { error });
   } finally {
@@ -41,11 +46,12 @@ export async function runJob(ctx: AppCtx, jobId: string): Promise<"ran" | "not-c
 
 type Ended = Outcome | { kind: "cancelled" };
 
-async function attempt(ctx: JobCtx, row: JobRow): Promise<Ended> {
+async function attempt(ctx: JobCtx, row: JobRow, options: RunOptions): Promise<Ended> {
   const job = registry.get(row.name);
   if (!job) return { kind: "fail", code: "job-payload-invalid", detail: `No job is called "${row.name}".` };
   const payload = job.payload.safeParse(safeJson(row.payload));
   if (!payload.success) return { kind: "fail", code: "job-payload-invalid" };
+  if (options.isDeadLetter) return abandon(ctx, job, payload.data as never, { kind: "fail", code: "job-dead-letter" });
   if (row.cancelRequestedAt !== null) return abandon(ctx, job, payload.data as never, { kind: "cancelled" });
   if (row.attempt > row.maxAttempts) return abandon(ctx, job, payload.data as never, { kind: "fail", code: "job-lost" });
   const outcome = await runOnce(ctx, job, { row, payload: payload.data as never });
@@ -141,8 +147,9 @@ export async function buryJob(ctx: AppCtx, jobId: string): Promise<void> {
   const row = await findJobById(ctx, jobId);
   if (!row || row.endedAt !== null) return;
   ctx.log("error", "job.dead-letter", { jobId, job: row.name, workspaceId: row.workspaceId });
-  const problem = { code: "job-dead-letter", detail: problemKinds["job-dead-letter"].title };
-  await ctx.db.batch([endJob(ctx, jobId, { state: "failed", problem }), addEvent(ctx, jobId, "failed", problem)]);
+  const outcome = await runJob(ctx, jobId, { isDeadLetter: true });
+  // Another run holds the lease, or the row waits for its time: the dead letter is asked again later.
+  if (outcome === "not-claimed") throw new Error("the job is not free yet");
 }
 
 function safeJson(text: string): unknown {

@@ -11,9 +11,12 @@ export interface Limit {
 /** Limits of open operations, counted for the network address that the platform reports. */
 export const openLimits = {
   "sign-in": { name: "sign-in", quota: 100, windowSeconds: 60 },
-  "register": { name: "register", quota: 60, windowSeconds: 60 },
-  "open": { name: "open", quota: 600, windowSeconds: 60 },
+  register: { name: "register", quota: 60, windowSeconds: 60 },
+  open: { name: "open", quota: 600, windowSeconds: 60 },
 } as const satisfies Record<string, Limit>;
+
+/** Changes of one person's password: each costs two hashes, for which everybody's sign-ins wait. */
+export const passwordChangeLimit: Limit = { name: "password-change", quota: 10, windowSeconds: 60 };
 
 export type OpenLimitName = keyof typeof openLimits;
 

@@ -179,6 +179,16 @@ describe("cancel and retry", () => {
     expect(abandoned).toEqual(["running"]);
   });
 
+  it("run again once for a request that was interrupted and repeated", async () => {
+    const id = await enqueue();
+    await age(id, "state = 'failed', ended_at = 1");
+    const headers = { "idempotency-key": crypto.randomUUID() };
+    expect((await person.call("POST", `/v1/jobs/${id}/retry`, { headers })).status).toBe(202);
+    await bindings.DB.prepare("update idempotency_keys set status = null, locked_until = 0, created_at = 1 where key = ?").bind(headers["idempotency-key"]).run();
+    expect(await person.call("POST", `/v1/jobs/${id}/retry`, { headers })).toMatchObject({ status: 202, body: { id } });
+    expect((await eventsOf(id)).filter((type) => type === "retried")).toEqual(["retried"]);
+  });
+
   it("are refused for another workspace's job like for an unknown one", async () => {
     const id = await enqueue();
     const stranger = await signUp();
@@ -239,6 +249,35 @@ describe("the queue", () => {
     const execution = createExecutionContext();
     await consume(batchOf("overtone-dead-letters", [{ v: 1, jobId: id }]), bindings, execution);
     expect(await findJobById(systemContext(), id)).toMatchObject({ state: "failed", problemCode: "job-dead-letter" });
+    expect(abandoned).toEqual(["work"]);
+  });
+
+  const bury = async (id: string) => {
+    const execution = createExecutionContext();
+    await consume(batchOf("overtone-dead-letters", [{ v: 1, jobId: id }]), bindings, execution);
+  };
+
+  it("undoes what the runs of a dead letter's job left", async () => {
+    const id = await enqueue("half done");
+    await age(id, "state = 'running', lease_token = 'dead', lease_until = 1, attempt = 1");
+    await bury(id);
+    expect(await stateOf(id)).toBe("failed");
+    expect(abandoned).toEqual(["half done"]);
+  });
+
+  it("leaves a job alone that another message runs, or will", async () => {
+    const running = await enqueue();
+    behave = async () => {
+      await bury(running);
+      return done({ ran: true });
+    };
+    await runJob(systemContext(), running);
+    expect(await stateOf(running)).toBe("succeeded");
+    const later = await enqueue("later");
+    await age(later, `run_at = ${Date.now() + 60_000}`);
+    await bury(later);
+    expect(await stateOf(later)).toBe("queued");
+    expect(abandoned).toEqual([]);
   });
 
   it("is only a hint: an effect whose message was lost is offered again", async () => {

@@ -322,3 +322,17 @@ describe("hostile archives", () => {
     );
   });
 });
+
+describe("packed entries of any size", () => {
+  it.each([1, 63, 40_960, 40_961, 71_206, 100_000, 999_999])("unpack: %i bytes", async (sizeBytes) => {
+    const bytes = noise(sizeBytes);
+    const [unpacked] = await unpack(buildZip([{ path: "a.png", bytes }]));
+    expect(unpacked?.[0]).toBe("a.png");
+    expect(Buffer.from(unpacked?.[1] ?? []).equals(bytes)).toBe(true);
+  });
+
+  it("are refused when they unpack to one byte more than the directory says", async () => {
+    const archive = buildZip([{ path: "a.png", bytes: noise(50_000), claims: { sizeBytes: 49_999 } }]);
+    await expect(unpack(archive)).rejects.toMatchObject({ reason: "size-mismatch" });
+  });
+});

@@ -41,7 +41,10 @@ async function keyRing(settings: Settings): Promise<KeyRing> {
   return ring;
 }
 
-export async function issueAccessToken(settings: Settings, subject: { userId: string; sessionId: string; nowMs: number }): Promise<string> {
+export async function issueAccessToken(
+  settings: Settings,
+  subject: { userId: string; sessionId: string; nowMs: number },
+): Promise<string> {
   const { signing } = await keyRing(settings);
   const issuedAt = Math.floor(subject.nowMs / 1_000);
   return new SignJWT({ sid: subject.sessionId })
@@ -61,7 +64,11 @@ export function knownAccessToken(token: string, nowMs: number): AccessClaims | u
 }
 
 /** `expired` is told apart from everything else, so that a client knows when to refresh. */
-export async function verifyAccessToken(settings: Settings, token: string, nowMs: number): Promise<AccessClaims | "expired" | "invalid"> {
+export async function verifyAccessToken(
+  settings: Settings,
+  token: string,
+  nowMs: number,
+): Promise<AccessClaims | "expired" | "invalid"> {
   const ring = await keyRing(settings);
   try {
     const { payload } = await jwtVerify(token, (header) => keyFor(ring, header.kid), {

@@ -3,7 +3,19 @@ import { endpoint } from "#core/endpoint";
 import { Problem } from "#core/problem";
 import { publicJwk } from "./access-token.ts";
 import * as service from "./service.ts";
-import { changePasswordBody, jwksShape, loginBody, meShape, messageShape, profileBody, refreshBody, registerBody, registeredShape, signedInShape, tokenShape } from "./shapes.ts";
+import {
+  changePasswordBody,
+  jwksShape,
+  loginBody,
+  meShape,
+  messageShape,
+  profileBody,
+  refreshBody,
+  registerBody,
+  registeredShape,
+  signedInShape,
+  tokenShape,
+} from "./shapes.ts";
 import * as signIn from "./sign-in.ts";
 
 export const routes = [
@@ -17,7 +29,14 @@ export const routes = [
     body: registerBody,
     returns: registeredShape,
     status: 201,
-    problems: ["email-taken", "username-taken", "password-too-common", "sign-up-closed", "server-owned-member", "hashing-busy"],
+    problems: [
+      "email-taken",
+      "username-taken",
+      "password-too-common",
+      "sign-up-closed",
+      "server-owned-member",
+      "hashing-busy",
+    ],
     handle: (ctx, { body }) => service.register(ctx, body),
   }),
   endpoint({
@@ -42,7 +61,8 @@ export const routes = [
     method: "post",
     path: "/v1/auth/refresh",
     summary: "Exchange a refresh token for its successor and a new access token",
-    description: "Parallel calls with one token get the same successor for 30 seconds; a later replay ends the session. An opaque session sends no body and is extended.",
+    description:
+      "Parallel calls with one token get the same successor for 30 seconds; a later replay ends the session. An opaque session sends no body and is extended.",
     access: "public",
     limit: "open",
     body: refreshBody,
@@ -101,7 +121,14 @@ export const routes = [
     access: "session",
     body: changePasswordBody,
     returns: messageShape,
-    problems: ["password-wrong", "password-too-common", "hashing-busy", "server-owned-member", "user-not-found"],
+    problems: [
+      "password-wrong",
+      "sign-in-locked",
+      "password-too-common",
+      "hashing-busy",
+      "server-owned-member",
+      "user-not-found",
+    ],
     handle: (ctx, { body }) => service.changePassword(ctx, body),
   }),
   endpoint({

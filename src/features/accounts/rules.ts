@@ -18,7 +18,12 @@ export function addressHash(master: MasterKey, address: string): string {
 }
 
 /** A name to show: what was given, else the part of the address before the @. */
-export function displayName(given: { name?: string | undefined; first_name?: string | undefined; last_name?: string | undefined; email: string }): string {
+export function displayName(given: {
+  name?: string | undefined;
+  first_name?: string | undefined;
+  last_name?: string | undefined;
+  email: string;
+}): string {
   const full = `${given.first_name ?? ""} ${given.last_name ?? ""}`.trim();
   return given.name ?? (full || (given.email.split("@")[0] ?? given.email).slice(0, 100));
 }

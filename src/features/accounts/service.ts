@@ -2,15 +2,16 @@
 import type { Ctx, WorkspaceCtx } from "#core/context";
 import { auditEntry } from "#core/audit";
 import { personalWorkspaceId } from "#core/ids";
+import { passwordChangeLimit } from "#core/limits";
 import type { PlanName } from "#core/plans";
 import { Problem } from "#core/problem";
 import { hashPassword, verifyPassword } from "#durable/hasher/client";
-import { revokeAllSessions } from "#durable/session-store/client";
+import { beginSignIn, revokeAllSessions, signInAbandoned, signInSucceeded } from "#durable/session-store/client";
 import { insertPersonalWorkspace } from "#features/workspaces/service";
-import { displayName, isCommonPassword } from "./rules.ts";
-import { type SessionChoice, startSession } from "./sign-in.ts";
+import { addressHash, displayName, isCommonPassword } from "./rules.ts";
+import { locked, type SessionChoice, startSession } from "./sign-in.ts";
 import type { UserShape } from "./shapes.ts";
-import { findByEmail, findById, insertUser, updateUser } from "./store.ts";
+import { findByEmail, findById, insertUser, isStalePassword, replacePassword, updateUser } from "./store.ts";
 import { busy, hasherChoice } from "./hashing.ts";
 import type { UserRow } from "./tables.ts";
 
@@ -74,7 +75,12 @@ export async function register(ctx: Ctx, given: Registration) {
     throw takenOr(error);
   }
   const session = given.signIn ? await startSession(ctx, id, given.sessionKind) : null;
-  return { message: "Account created.", user: toUser(row, "free"), workspace: { id: workspace.id, name: workspace.name }, session };
+  return {
+    message: "Account created.",
+    user: toUser(row, "free"),
+    workspace: { id: workspace.id, name: workspace.name },
+    session,
+  };
 }
 
 /** Two registrations at once: the unique index decides, and the loser gets the same answer as a late one. */
@@ -109,30 +115,71 @@ async function currentUser(ctx: WorkspaceCtx): Promise<UserRow> {
   return row;
 }
 
-export async function changeProfile(ctx: WorkspaceCtx, given: { name?: string | undefined; displayName?: string | undefined; username?: string | null | undefined }) {
+export async function changeProfile(
+  ctx: WorkspaceCtx,
+  given: { name?: string | undefined; displayName?: string | undefined; username?: string | null | undefined },
+) {
   const change = {
     ...(given.name || given.displayName ? { name: given.name ?? given.displayName ?? "" } : {}),
-    ...(given.username === undefined ? {} : { username: given.username, usernameKey: given.username?.toLowerCase() ?? null }),
+    ...(given.username === undefined
+      ? {}
+      : { username: given.username, usernameKey: given.username?.toLowerCase() ?? null }),
     updatedAt: ctx.now(),
   };
   try {
-    await ctx.db.batch([updateUser(ctx.db, ctx.userId, change), auditEntry(ctx, "account.profile-changed", { target: ctx.userId, details: { members: Object.keys(change) } })]);
+    await ctx.db.batch([
+      updateUser(ctx.db, ctx.userId, change),
+      auditEntry(ctx, "account.profile-changed", { target: ctx.userId, details: { members: Object.keys(change) } }),
+    ]);
   } catch (error) {
     throw takenOr(error);
   }
   return me(ctx);
 }
 
-/** Ends every other session: whoever knew the old password is out. */
+/**
+ * Ends every other session: whoever knew the old password is out. They are ended before the change, so that a failure in between leaves
+ * no session behind that it should have ended, and after it, for those that began in between.
+ */
 export async function changePassword(ctx: WorkspaceCtx, given: { currentPassword: string; newPassword: string }) {
-  const user = await currentUser(ctx);
-  const outcome = await verifyPassword(ctx.objects.HASHER, { password: given.currentPassword, phc: user.passwordPhc }, hasherChoice(ctx));
-  if (!outcome.ok && outcome.reason === "busy") throw busy();
-  if (!outcome.ok || !outcome.matches) throw new Problem("password-wrong");
+  await ctx.takeLimit(passwordChangeLimit, ctx.userId);
   refuseCommonPassword(given.newPassword);
+  const user = await currentUser(ctx);
+  await requirePassword(ctx, user, given.currentPassword);
   const passwordPhc = await hash(ctx, given.newPassword);
-  await ctx.db.batch([updateUser(ctx.db, user.id, { passwordPhc, updatedAt: ctx.now() }), auditEntry(ctx, "account.password-changed", { target: user.id })]);
-  const current = ctx.actor.kind === "user" ? { exceptSessionId: ctx.actor.sessionId } : {};
-  await revokeAllSessions(ctx.objects.SESSION_STORE, { userId: user.id, ...current, reason: "password-changed", nowMs: ctx.now() });
+  await endOtherSessions(ctx);
+  try {
+    await ctx.db.batch([
+      replacePassword(ctx.db, user, { passwordPhc, updatedAt: ctx.now() }),
+      auditEntry(ctx, "account.password-changed", { target: user.id }),
+    ]);
+  } catch (error) {
+    throw isStalePassword(error) ? new Problem("password-wrong") : error;
+  }
+  await endOtherSessions(ctx);
   return { message: "Password changed; all other sessions were ended." };
+}
+
+/** Five wrong ones lock changing, not signing in: a stolen session must not try passwords until one fits. */
+async function requirePassword(ctx: WorkspaceCtx, user: UserRow, password: string): Promise<void> {
+  const lock = { addressHash: addressHash(ctx.settings.masterKeys[0], `change-password ${user.id}`), nowMs: ctx.now() };
+  const attempt = await beginSignIn(ctx.objects.SESSION_STORE, lock);
+  if (!attempt.allowed) throw locked(ctx, attempt.lockedUntilMs ?? ctx.now());
+  const outcome = await verifyPassword(ctx.objects.HASHER, { password, phc: user.passwordPhc }, hasherChoice(ctx));
+  if (!outcome.ok && outcome.reason === "busy") {
+    await signInAbandoned(ctx.objects.SESSION_STORE, lock);
+    throw busy();
+  }
+  if (!outcome.ok || !outcome.matches) throw new Problem("password-wrong");
+  await signInSucceeded(ctx.objects.SESSION_STORE, lock);
+}
+
+async function endOtherSessions(ctx: WorkspaceCtx): Promise<void> {
+  const current = ctx.actor.kind === "user" ? { exceptSessionId: ctx.actor.sessionId } : {};
+  await revokeAllSessions(ctx.objects.SESSION_STORE, {
+    userId: ctx.userId,
+    ...current,
+    reason: "password-changed",
+    nowMs: ctx.now(),
+  });
 }

@@ -2,13 +2,7 @@
 import * as z from "zod";
 import { legacyBody } from "#core/legacy-body";
 
-const email = z
-  .string()
-  .trim()
-  .toLowerCase()
-  .max(254)
-  .pipe(z.email())
-  .meta({ example: "ada@example.com" });
+const email = z.string().trim().toLowerCase().max(254).pipe(z.email()).meta({ example: "ada@example.com" });
 
 /** At least 8 characters and at most 1,024 bytes: a longer one would only cost hashing time. */
 const password = z
@@ -36,22 +30,37 @@ export const registerBody = legacyBody({
 }).meta({ id: "Register" });
 
 export const loginBody = legacyBody({
-  email: z.string().trim().max(254).optional().meta({ description: "E-mail address or user name.", example: "ada@example.com" }),
+  email: z
+    .string()
+    .trim()
+    .max(254)
+    .optional()
+    .meta({ description: "E-mail address or user name.", example: "ada@example.com" }),
   username: z.string().trim().max(254).optional(),
   password: z.string().max(4_096).meta({ example: "correct horse battery staple" }),
   sessionKind,
 })
-  .refine((body) => (body.email ?? body.username ?? "") !== "", { path: ["email"], message: "e-mail address or user name is required" })
+  .refine((body) => (body.email ?? body.username ?? "") !== "", {
+    path: ["email"],
+    message: "e-mail address or user name is required",
+  })
   .meta({ id: "Login" });
 
-export const refreshBody = legacyBody({ refresh_token: z.string().max(300).optional(), refreshToken: z.string().max(300).optional() }).meta({ id: "Refresh" });
+export const refreshBody = legacyBody({
+  refresh_token: z.string().max(300).optional(),
+  refreshToken: z.string().max(300).optional(),
+}).meta({ id: "Refresh" });
 
 export const changePasswordBody = legacyBody({
   currentPassword: z.string().max(4_096),
   newPassword: password,
 }).meta({ id: "ChangePassword" });
 
-export const profileBody = legacyBody({ name: name.optional(), username: username.nullable().optional(), displayName: name.optional() }).meta({ id: "ProfileChange" });
+export const profileBody = legacyBody({
+  name: name.optional(),
+  username: username.nullable().optional(),
+  displayName: name.optional(),
+}).meta({ id: "ProfileChange" });
 
 export const userShape = z
   .object({
@@ -81,14 +90,25 @@ const opaqueMembers = { token: z.string(), expires_at: z.string() };
 export const tokenShape = z
   .object({ ...tokenMembers, ...opaqueMembers })
   .partial()
-  .meta({ id: "Token", description: "access_token, refresh_token, token_type and expires_in; or token and expires_at when an opaque session was asked for." });
+  .meta({
+    id: "Token",
+    description:
+      "access_token, refresh_token, token_type and expires_in; or token and expires_at when an opaque session was asked for.",
+  });
 
 export const registeredShape = z
-  .object({ message: z.string(), user: userShape, workspace: z.object({ id: z.string(), name: z.string() }), session: tokenShape.nullable() })
+  .object({
+    message: z.string(),
+    user: userShape,
+    workspace: z.object({ id: z.string(), name: z.string() }),
+    session: tokenShape.nullable(),
+  })
   .meta({ id: "Registered" });
 
 export const signedInShape = tokenShape.extend({ user: userShape }).meta({ id: "SignedIn" });
-export const meShape = userShape.extend({ user: userShape, workspace: z.object({ id: z.string(), role: z.string().nullable(), plan: z.string() }) }).meta({ id: "Me" });
+export const meShape = userShape
+  .extend({ user: userShape, workspace: z.object({ id: z.string(), role: z.string().nullable(), plan: z.string() }) })
+  .meta({ id: "Me" });
 export const messageShape = z.object({ message: z.string() }).meta({ id: "Message" });
 export const jwksShape = z.object({ keys: z.array(z.record(z.string(), z.string())) }).meta({ id: "JsonWebKeySet" });
 

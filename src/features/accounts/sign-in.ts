@@ -7,14 +7,22 @@ import type { Ctx, WorkspaceCtx } from "#core/context";
 import { personalWorkspaceId } from "#core/ids";
 import { Problem } from "#core/problem";
 import { hashPassword, verifyAgainstNothing, verifyPassword } from "#durable/hasher/client";
-import { beginSignIn, checkOpaqueSession, openSession, refreshSession, revokeSession, signInAbandoned, signInSucceeded } from "#durable/session-store/client";
+import {
+  beginSignIn,
+  checkOpaqueSession,
+  openSession,
+  refreshSession,
+  revokeSession,
+  signInAbandoned,
+  signInSucceeded,
+} from "#durable/session-store/client";
 import { parseSessionToken } from "#durable/session-store/token";
 import { readMembership } from "#features/workspaces/service";
 import { accessTokenSeconds, issueAccessToken } from "./access-token.ts";
 import { busy, hasherChoice } from "./hashing.ts";
 import { addressHash } from "./rules.ts";
 import type { TokenShape } from "./shapes.ts";
-import { findByEmail, findByUsername, updateUser } from "./store.ts";
+import { findByEmail, findByUsername, isStalePassword, replacePassword, updateUser } from "./store.ts";
 import type { UserRow } from "./tables.ts";
 
 const refreshTtlSeconds = 7 * 86_400;
@@ -29,7 +37,10 @@ interface Attempt {
   sessionKind: SessionChoice;
 }
 
-export async function signIn(ctx: Ctx, given: Attempt): Promise<{ user: UserRow; plan: "free" | "pro" | "enterprise"; tokens: TokenShape }> {
+export async function signIn(
+  ctx: Ctx,
+  given: Attempt,
+): Promise<{ user: UserRow; plan: "free" | "pro" | "enterprise"; tokens: TokenShape }> {
   const name = (given.email ?? given.username ?? "").toLowerCase();
   const lock = { addressHash: addressHash(ctx.settings.masterKeys[0], name), nowMs: ctx.now() };
   const [attempt, user] = await Promise.all([
@@ -49,7 +60,7 @@ export async function signIn(ctx: Ctx, given: Attempt): Promise<{ user: UserRow;
       auditEntry({ ...ctx, workspaceId }, "account.signed-in", { target: user.id }),
     ]),
   ]);
-  if (needsUpgrade) ctx.later(upgradeHash(ctx, user.id, given.password));
+  if (needsUpgrade) ctx.later(upgradeHash(ctx, user, given.password));
   return { user, plan: membership?.plan ?? "free", tokens };
 }
 
@@ -71,33 +82,45 @@ async function comparePassword(
   throw new Problem("sign-in-failed");
 }
 
-function locked(ctx: Ctx, untilMs: number): Problem {
+export function locked(ctx: Ctx, untilMs: number): Problem {
   const retryAfter = Math.max(1, Math.ceil((untilMs - ctx.now()) / 1_000));
   return new Problem("sign-in-locked", {
-    detail: "Too many wrong passwords for this address.",
+    detail: "Too many wrong passwords.",
     members: { retryAfter },
     headers: { "retry-after": String(retryAfter) },
   });
 }
 
-/** An imported or older hash becomes one of today's, now that the password is known. */
-async function upgradeHash(ctx: Ctx, userId: string, password: string): Promise<void> {
+/** An imported or older hash becomes one of today's, now that the password is known, unless it was changed in between. */
+async function upgradeHash(ctx: Ctx, user: UserRow, password: string): Promise<void> {
   const outcome = await hashPassword(ctx.objects.HASHER, password, hasherChoice(ctx));
-  if (outcome.ok) await ctx.db.batch([updateUser(ctx.db, userId, { passwordPhc: outcome.phc })]);
+  if (!outcome.ok) return;
+  try {
+    await ctx.db.batch([replacePassword(ctx.db, user, { passwordPhc: outcome.phc, updatedAt: ctx.now() })]);
+  } catch (error) {
+    if (!isStalePassword(error)) throw error;
+  }
 }
 
 export async function startSession(ctx: Ctx, userId: string, kind: SessionChoice): Promise<TokenShape> {
   const sessionId = ctx.newId("session");
   const common = { userId, sessionId, ip: ctx.origin.address, userAgent: ctx.origin.userAgent, nowMs: ctx.now() };
   if (kind === "opaque") {
-    const opened = await openSession(ctx.objects.SESSION_STORE, { ...common, kind: "opaque", ttlSeconds: opaqueTtlSeconds });
+    const opened = await openSession(ctx.objects.SESSION_STORE, {
+      ...common,
+      kind: "opaque",
+      ttlSeconds: opaqueTtlSeconds,
+    });
     return { token: opened.token ?? "", expires_at: new Date(opened.expiresAtMs).toISOString() };
   }
   const opened = await openSession(ctx.objects.SESSION_STORE, { ...common, kind: "access-refresh", refreshTtlSeconds });
   return pair(ctx, { userId, sessionId, refreshToken: opened.refreshToken ?? "" });
 }
 
-async function pair(ctx: Ctx, session: { userId: string; sessionId: string; refreshToken: string }): Promise<TokenShape> {
+async function pair(
+  ctx: Ctx,
+  session: { userId: string; sessionId: string; refreshToken: string },
+): Promise<TokenShape> {
   return {
     access_token: await issueAccessToken(ctx.settings, { ...session, nowMs: ctx.now() }),
     refresh_token: session.refreshToken,
@@ -107,21 +130,32 @@ async function pair(ctx: Ctx, session: { userId: string; sessionId: string; refr
 }
 
 /** With a refresh token: its successor and a new access token. Without one: the opaque session of the request is extended. */
-export async function refresh(ctx: Ctx, given: { refreshToken: string | undefined; credential: string | null }): Promise<TokenShape> {
+export async function refresh(
+  ctx: Ctx,
+  given: { refreshToken: string | undefined; credential: string | null },
+): Promise<TokenShape> {
   if (given.refreshToken === undefined) return extendOpaque(ctx, given.credential);
   const token = parseSessionToken(given.refreshToken);
   if (token?.kind !== "refresh") throw new Problem("refresh-token-invalid");
   const refreshed = await refreshSession(ctx.objects.SESSION_STORE, { ...token, nowMs: ctx.now() });
-  if (refreshed.ok) return pair(ctx, { userId: token.userId, sessionId: token.sessionId, refreshToken: refreshed.refreshToken });
+  if (refreshed.ok)
+    return pair(ctx, { userId: token.userId, sessionId: token.sessionId, refreshToken: refreshed.refreshToken });
   if (refreshed.reason !== "reused") throw new Problem("refresh-token-invalid");
   ctx.log("warn", "session.refresh-reused", { userId: token.userId, sessionId: token.sessionId });
-  await ctx.db.batch([auditEntry({ ...ctx, workspaceId: personalWorkspaceId(token.userId) }, "session.refresh-reused", { target: token.sessionId })]);
+  await ctx.db.batch([
+    auditEntry({ ...ctx, workspaceId: personalWorkspaceId(token.userId) }, "session.refresh-reused", {
+      target: token.sessionId,
+    }),
+  ]);
   throw new Problem("refresh-token-reused");
 }
 
 async function extendOpaque(ctx: Ctx, credential: string | null): Promise<TokenShape> {
   const token = credential === null ? null : parseSessionToken(credential);
-  if (credential === null || token?.kind !== "session") throw new Problem("refresh-token-invalid", { detail: "Send refresh_token, or an opaque session token in the Authorization header." });
+  if (credential === null || token?.kind !== "session")
+    throw new Problem("refresh-token-invalid", {
+      detail: "Send refresh_token, or an opaque session token in the Authorization header.",
+    });
   const check = await checkOpaqueSession(ctx.objects.SESSION_STORE, token, { nowMs: ctx.now(), maxAgeMs: 0 });
   if (!check.active) throw new Problem("refresh-token-invalid");
   return { token: credential, expires_at: new Date(check.expiresAtMs).toISOString() };

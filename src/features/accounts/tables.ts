@@ -12,8 +12,12 @@ export const users = sqliteTable(
     usernameKey: text("username_key").unique(),
     name: text("name").notNull(),
     passwordPhc: text("password_phc").notNull(),
-    role: text("role", { enum: ["user", "developer", "admin", "superadmin"] }).notNull().default("user"),
-    status: text("status", { enum: ["active", "suspended", "deleted"] }).notNull().default("active"),
+    role: text("role", { enum: ["user", "developer", "admin", "superadmin"] })
+      .notNull()
+      .default("user"),
+    status: text("status", { enum: ["active", "suspended", "deleted"] })
+      .notNull()
+      .default("active"),
     emailVerifiedAt: integer("email_verified_at"),
     lastLoginAt: integer("last_login_at"),
     createdAt: integer("created_at").notNull(),

@@ -46,8 +46,13 @@ export async function checkKey(
     return { ok: false, reason: "invalid" };
   }
   if (isExpired(key, nowMs)) return { ok: false, reason: "expired" };
-  if (nowMs - (key.lastUsedAt ?? 0) > touchEveryMs) deps.later(Promise.resolve(deps.db.batch([touchKey(deps.db, read.id, nowMs)])));
-  const known = { id: read.id, key: { ...key, scopes: key.scopes.filter((scope) => roleHas(key.role, scope)) }, readAt: nowMs };
+  if (nowMs - (key.lastUsedAt ?? 0) > touchEveryMs)
+    deps.later(Promise.resolve(deps.db.batch([touchKey(deps.db, read.id, nowMs)])));
+  const known = {
+    id: read.id,
+    key: { ...key, scopes: key.scopes.filter((scope) => roleHas(key.role, scope)) },
+    readAt: nowMs,
+  };
   remembered.set(text, known);
   return { ok: true, known };
 }

@@ -36,7 +36,11 @@ function tagOf(master: MasterKey, mode: KeyMode, payload: Uint8Array): Uint8Arra
 }
 
 /** @param parts `id`: the key's id, whose 128 bits go into the key; `secret`: 24 random bytes (192 bits). */
-export function makeKey(master: MasterKey, mode: KeyMode, parts: { id: string; secret: Uint8Array }): ReadKey & { text: string } {
+export function makeKey(
+  master: MasterKey,
+  mode: KeyMode,
+  parts: { id: string; secret: Uint8Array },
+): ReadKey & { text: string } {
   const payload = new Uint8Array(payloadBytes);
   payload[0] = master.version;
   payload.set(idBytes(parts.id), 1);

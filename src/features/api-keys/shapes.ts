@@ -10,9 +10,20 @@ export const keyParams = z.object({ id: z.string().max(64) });
 export const createKeyBody = z
   .strictObject({
     name: z.string().trim().min(1).max(100),
-    scopes: scopes.optional().meta({ description: "Left out: everything that its maker may do, except managing keys." }),
-    mode: z.enum(["live", "test"]).default("live"),
-    expiresInDays: z.number().int().min(1).max(3_650).optional(),
+    scopes: scopes
+      .optional()
+      .meta({ description: "Left out: everything that its maker may do, except managing keys." }),
+    mode: z
+      .enum(["live", "test"])
+      .optional()
+      .meta({ description: "Left out: live; a key for tests makes keys for tests." }),
+    expiresInDays: z
+      .number()
+      .int()
+      .min(1)
+      .max(3_650)
+      .optional()
+      .meta({ description: "A key that a key makes ends with its maker at the latest." }),
   })
   .meta({ id: "ApiKeyCreate" });
 
@@ -35,5 +46,10 @@ const members = {
 };
 
 export const apiKeyShape = z.object(members).meta({ id: "ApiKey" });
-export const createdKeyShape = z.object({ ...members, key: z.string().optional().meta({ description: "Shown once; a replayed answer does not hold it." }) }).meta({ id: "ApiKeyCreated" });
+export const createdKeyShape = z
+  .object({
+    ...members,
+    key: z.string().optional().meta({ description: "Shown once; a replayed answer does not hold it." }),
+  })
+  .meta({ id: "ApiKeyCreated" });
 export const apiKeyPage = pageOf(apiKeyShape, "ApiKeyPage");

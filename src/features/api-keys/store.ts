@@ -25,8 +25,13 @@ export async function findForCheck(db: Database, id: string) {
     .from(apiKeys)
     .innerJoin(workspaces, eq(workspaces.id, apiKeys.workspaceId))
     .innerJoin(users, eq(users.id, apiKeys.userId))
-    .innerJoin(workspaceMembers, and(eq(workspaceMembers.workspaceId, apiKeys.workspaceId), eq(workspaceMembers.userId, apiKeys.userId)))
-    .where(and(eq(apiKeys.id, id), isNull(apiKeys.deletedAt), isNull(workspaces.deletedAt), eq(users.status, "active")));
+    .innerJoin(
+      workspaceMembers,
+      and(eq(workspaceMembers.workspaceId, apiKeys.workspaceId), eq(workspaceMembers.userId, apiKeys.userId)),
+    )
+    .where(
+      and(eq(apiKeys.id, id), isNull(apiKeys.deletedAt), isNull(workspaces.deletedAt), eq(users.status, "active")),
+    );
   return row ?? null;
 }
 
@@ -45,7 +50,10 @@ export function insertKey(ctx: WorkspaceCtx, row: typeof apiKeys.$inferInsert): 
 const living = (ctx: WorkspaceCtx) => and(eq(apiKeys.workspaceId, ctx.workspaceId), isNull(apiKeys.deletedAt));
 
 export async function findKey(ctx: WorkspaceCtx, id: string): Promise<ApiKeyRow | null> {
-  const [row] = await ctx.db.select().from(apiKeys).where(and(eq(apiKeys.id, id), living(ctx)));
+  const [row] = await ctx.db
+    .select()
+    .from(apiKeys)
+    .where(and(eq(apiKeys.id, id), living(ctx)));
   return row ?? null;
 }
 
@@ -63,6 +71,13 @@ export async function listKeys(ctx: WorkspaceCtx, before: string | null, limit: 
     .limit(limit);
 }
 
-export function updateKey(ctx: WorkspaceCtx, id: string, change: Partial<Pick<ApiKeyRow, "name" | "scopes" | "enabled" | "expiresAt" | "deletedAt">>): Statement {
-  return ctx.db.update(apiKeys).set(change).where(and(eq(apiKeys.id, id), living(ctx)));
+export function updateKey(
+  ctx: WorkspaceCtx,
+  id: string,
+  change: Partial<Pick<ApiKeyRow, "name" | "scopes" | "enabled" | "expiresAt" | "deletedAt">>,
+): Statement {
+  return ctx.db
+    .update(apiKeys)
+    .set(change)
+    .where(and(eq(apiKeys.id, id), living(ctx)));
 }

@@ -8,17 +8,24 @@
 import { crc32 } from "#lib/png/crc";
 import { takeMemory } from "#lib/png/memory";
 import { ADLER32_START, adler32 } from "#lib/png/checksum";
+import { CHUNK_BYTES_MAX, IDAT, IHDR } from "#lib/png/chunks";
 
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
-const IEND = Uint8Array.of(0, 0, 0, 0, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82);
+const END_CHUNK = Uint8Array.of(0, 0, 0, 0, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82);
 const IHDR_OFFSET = 8;
 const IDAT_OFFSET = 33;
-const ZLIB_OFFSET = IDAT_OFFSET + 8;
+/** After IDAT's length and type and the two bytes of the zlib header. */
+const BLOCKS_OFFSET = IDAT_OFFSET + 8 + 2;
+/** Adler-32, CRC and IEND. */
+const END_BYTES = 4 + 4 + END_CHUNK.byteLength;
 /** RFC 1951 section 3.2.4: LEN is 16 bits. 5 + 65,535 is a multiple of four, so every block starts where Adler-32 is fast. */
 const BLOCK_BYTES_MAX = 65_535;
 const BLOCK_HEADER_BYTES = 5;
+const SLICE_OFFSET = 3;
+/** Eight blocks and the start of the file; it must hold one block at least. */
+const SLICE_BYTES = BLOCKS_OFFSET + 8 * (BLOCK_HEADER_BYTES + BLOCK_BYTES_MAX);
 /** PNG (third edition) section 5.6: no dimension and no chunk length over 2^31 - 1. */
-const PNG_INTEGER_MAX = 0x7fff_ffff;
+const PNG_INTEGER_MAX = CHUNK_BYTES_MAX;
 
 /** Pixels to write: `parts` one after the other, then zeros up to `width * height * 3` bytes. */
 export interface PngInput {
@@ -33,74 +40,97 @@ export interface PngInput {
 export function pngSizeBytes(size: { width: number; height: number }): number {
   const streamBytes = (size.width * 3 + 1) * size.height;
   const blocks = Math.ceil(streamBytes / BLOCK_BYTES_MAX);
-  return ZLIB_OFFSET + 2 + blocks * BLOCK_HEADER_BYTES + streamBytes + 4 + 4 + IEND.byteLength;
+  return BLOCKS_OFFSET + blocks * BLOCK_HEADER_BYTES + streamBytes + END_BYTES;
 }
 
 /** The PNG file. Throws RangeError for dimensions that PNG cannot hold and for parts that do not fit into the pixels. */
 export function encodePng(input: PngInput): Uint8Array<ArrayBuffer> {
-  const { parts, width, height } = input;
-  const sizeBytes = pngSizeBytes(input);
-  const payloadBytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
-  if (!isDimension(width) || !isDimension(height) || sizeBytes > PNG_INTEGER_MAX) throw new RangeError("PNG dimensions");
-  if (payloadBytes > width * height * 3) throw new RangeError("more bytes than pixels");
-  const png = takeMemory(sizeBytes, input.reuse);
-  const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
-  writeHeader({ png, view, width, height });
-
-  const idatBytes = sizeBytes - IEND.byteLength - 4 - ZLIB_OFFSET;
-  view.setUint32(IDAT_OFFSET, idatBytes);
-  view.setUint32(IDAT_OFFSET + 4, 0x4944_4154);
-  // 32 KiB window, fastest, no dictionary; (0x7801 % 31 === 0).
-  view.setUint16(ZLIB_OFFSET, 0x7801);
-  const sums = writeBlocks(png, view, { parts, width, height });
-  const end = ZLIB_OFFSET + idatBytes;
-  view.setUint32(end - 4, sums.adler);
-  view.setUint32(end, crc32(png.subarray(end - 4, end), sums.crc));
-  png.set(IEND, end + 4);
+  checkInput(input);
+  const png = takeMemory(pngSizeBytes(input), input.reuse);
+  for (const _slice of writeSlices(png, input));
   return png;
+}
+
+/**
+ * The same file in slices of about 512 KiB, each valid until the next is asked for: neither the file nor the pixels are
+ * ever in memory as a whole, and what is written is read again while it is in the processor's cache.
+ */
+export function encodePngSlices(input: PngInput): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
+  checkInput(input);
+  return writeSlices(takeMemory(Math.min(SLICE_BYTES, pngSizeBytes(input)), input.reuse), input);
+}
+
+function checkInput(input: PngInput): void {
+  const { width, height } = input;
+  const payloadBytes = input.parts.reduce((sum, part) => sum + part.byteLength, 0);
+  if (!isDimension(width) || !isDimension(height)) throw new RangeError("PNG dimensions");
+  if (pngSizeBytes(input) > PNG_INTEGER_MAX) throw new RangeError("PNG dimensions");
+  if (payloadBytes > width * height * 3) throw new RangeError("more bytes than pixels");
 }
 
 function isDimension(value: number): boolean {
   return Number.isInteger(value) && value > 0 && value <= PNG_INTEGER_MAX;
 }
 
-function writeHeader(target: { png: Uint8Array; view: DataView; width: number; height: number }): void {
-  const { png, view, width, height } = target;
-  png.set(SIGNATURE, 0);
-  view.setUint32(IHDR_OFFSET, 13);
-  view.setUint32(IHDR_OFFSET + 4, 0x4948_4452);
-  view.setUint32(IHDR_OFFSET + 8, width);
-  view.setUint32(IHDR_OFFSET + 12, height);
-  // Depth 8, colour type 2 (RGB), then compression, filter and interlace method 0.
-  png.set([8, 2, 0, 0, 0], IHDR_OFFSET + 16);
-  view.setUint32(IHDR_OFFSET + 21, crc32(png.subarray(IHDR_OFFSET + 4, IHDR_OFFSET + 21)));
-}
-
-/** Fills one stored block after the other and sums it while it is still in the cache. */
-function writeBlocks(
-  png: Uint8Array<ArrayBuffer>,
-  view: DataView,
-  image: { parts: readonly Uint8Array[]; width: number; height: number },
-): { adler: number; crc: number } {
+/** Writes into `memory` from its start to its end, again and again, and yields what it has filled. */
+function* writeSlices(memory: Uint8Array<ArrayBuffer>, image: PngInput): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
   const rowBytes = image.width * 3 + 1;
   const streamBytes = rowBytes * image.height;
-  const source = { parts: image.parts, part: 0, offset: 0 };
-  let adler = ADLER32_START;
-  let crc = crc32(png.subarray(IDAT_OFFSET + 4, ZLIB_OFFSET + 2));
-  let offset = ZLIB_OFFSET + 2;
+  const view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
+  const source: Source = { parts: image.parts, part: 0, offset: 0 };
+  const sums = { adler: ADLER32_START, crc: writeStart(memory, view, image) };
+  let start = 0;
+  let end = BLOCKS_OFFSET;
   for (let done = 0; done < streamBytes; ) {
     const sizeBytes = Math.min(BLOCK_BYTES_MAX, streamBytes - done);
-    const start = offset + BLOCK_HEADER_BYTES;
-    png[offset] = done + sizeBytes === streamBytes ? 1 : 0;
-    view.setUint16(offset + 1, sizeBytes, true);
-    view.setUint16(offset + 3, ~sizeBytes & 0xffff, true);
-    writeRows(png, source, { start, end: start + sizeBytes, column: done % rowBytes, rowBytes });
-    adler = adler32(png, { offset: start, sizeBytes }, adler);
-    crc = crc32(png.subarray(offset, start + sizeBytes), crc);
-    offset = start + sizeBytes;
+    if (end + BLOCK_HEADER_BYTES + sizeBytes > memory.byteLength) {
+      yield memory.subarray(start, end);
+      // Not 0: the data after the block's header must begin at a multiple of four, where Adler-32 is fast.
+      start = SLICE_OFFSET;
+      end = SLICE_OFFSET;
+    }
+    const data = end + BLOCK_HEADER_BYTES;
+    memory[end] = done + sizeBytes === streamBytes ? 1 : 0;
+    view.setUint16(end + 1, sizeBytes, true);
+    view.setUint16(end + 3, ~sizeBytes & 0xffff, true);
+    writeRows(memory, source, { start: data, end: data + sizeBytes, column: done % rowBytes, rowBytes });
+    sums.adler = adler32(memory, { offset: data, sizeBytes }, sums.adler);
+    sums.crc = crc32(memory.subarray(end, data + sizeBytes), sums.crc);
     done += sizeBytes;
+    end = data + sizeBytes;
   }
-  return { adler, crc };
+  if (end + END_BYTES > memory.byteLength) {
+    yield memory.subarray(start, end);
+    start = 0;
+    end = 0;
+  }
+  writeEnd(memory, view, { offset: end, ...sums });
+  yield memory.subarray(start, end + END_BYTES);
+}
+
+/** Signature, IHDR, and IDAT up to its first block. Gives the CRC so far. */
+function writeStart(memory: Uint8Array, view: DataView, image: PngInput): number {
+  memory.set(SIGNATURE, 0);
+  view.setUint32(IHDR_OFFSET, 13);
+  view.setUint32(IHDR_OFFSET + 4, IHDR);
+  view.setUint32(IHDR_OFFSET + 8, image.width);
+  view.setUint32(IHDR_OFFSET + 12, image.height);
+  // Depth 8, colour type 2 (RGB), then compression, filter and interlace method 0.
+  memory.set([8, 2, 0, 0, 0], IHDR_OFFSET + 16);
+  view.setUint32(IHDR_OFFSET + 21, crc32(memory.subarray(IHDR_OFFSET + 4, IHDR_OFFSET + 21)));
+  view.setUint32(IDAT_OFFSET, pngSizeBytes(image) - IDAT_OFFSET - 8 - 4 - END_CHUNK.byteLength);
+  view.setUint32(IDAT_OFFSET + 4, IDAT);
+  // 32 KiB window, fastest, no dictionary; (0x7801 % 31 === 0).
+  view.setUint16(IDAT_OFFSET + 8, 0x7801);
+  return crc32(memory.subarray(IDAT_OFFSET + 4, BLOCKS_OFFSET));
+}
+
+/** Adler-32, the IDAT's CRC, and IEND. */
+function writeEnd(memory: Uint8Array, view: DataView, end: { offset: number; adler: number; crc: number }): void {
+  const { offset, adler, crc } = end;
+  view.setUint32(offset, adler);
+  view.setUint32(offset + 4, crc32(memory.subarray(offset, offset + 4), crc));
+  memory.set(END_CHUNK, offset + 8);
 }
 
 interface Source {
