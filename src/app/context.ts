@@ -6,6 +6,7 @@ import { type Bindings, queueOf, readSettings } from "#core/env";
 import { makeId } from "#core/ids";
 import { openLimits } from "#core/limits";
 import { makeLog } from "#core/log";
+import { networkOf } from "#lib/network-address";
 import type { RateLimitState } from "./rate-limits.ts";
 import { takeLimit } from "./rate-limits.ts";
 import { runJob } from "./run-job.ts";
@@ -72,7 +73,7 @@ export function makeContext(env: Bindings, execution: Execution, occasion: Occas
     offer: (message) => offer(ctx, message),
     runNow: (jobId) => runJob(ctx, jobId).then(() => undefined),
     takeLimit: (limit, principal) => takeLimit(ctx, limit, principal),
-    takeOpenLimit: (name) => takeLimit(ctx, openLimits[name], `address:${ctx.origin.address}`),
+    takeOpenLimit: (name) => takeLimit(ctx, openLimits[name], `address:${networkOf(ctx.origin.address)}`),
   };
   return ctx;
 }

@@ -28,7 +28,7 @@ export interface SignedIn {
 /** The credential of a request, or null. Two different ones are refused: which of them acts would be a guess. */
 export function readCredential(headers: Headers): string | null {
   const authorization = headers.get("authorization");
-  const bearer = authorization?.startsWith("Bearer ") ? authorization.slice(7).trim() : null;
+  const bearer = authorization !== null && /^bearer /i.test(authorization) ? authorization.slice(7).trim() : null;
   if (authorization !== null && bearer === null) {
     throw new Problem("credentials-invalid", { detail: "The Authorization header is not of the form `Bearer <credential>`." });
   }

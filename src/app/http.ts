@@ -9,7 +9,13 @@ import { type App, commonHeaders, mount } from "./mount.ts";
 import { referencePage, referenceScript } from "./reference.ts";
 
 const documents: Record<string, (publicUrl: string) => Response> = {
-  "/": (publicUrl) => Response.json({ name: "Overtone", openapi: `${publicUrl}/openapi.json`, reference: `${publicUrl}/reference`, status: `${publicUrl}/v1/status` }),
+  "/": (publicUrl) =>
+    Response.json({
+      name: "Overtone",
+      openapi: `${publicUrl}/openapi.json`,
+      reference: `${publicUrl}/reference`,
+      status: `${publicUrl}/v1/status`,
+    }),
   "/reference": () => referencePage(),
   "/reference/init.js": () => referenceScript(),
 };
@@ -29,7 +35,8 @@ function buildApp(): App {
     http.res.headers.set("x-content-type-options", "nosniff");
     return undefined;
   });
-  for (const [path, document] of Object.entries(documents)) app.get(path, (http) => document(readSettings(http.env).publicUrl));
+  for (const [path, document] of Object.entries(documents))
+    app.get(path, (http) => document(readSettings(http.env).publicUrl));
   for (const path of files) {
     app.get(path, async (http) => {
       const file = await http.env.ASSETS?.fetch(new URL(path, http.req.url));
@@ -38,7 +45,9 @@ function buildApp(): App {
     });
   }
   for (const feature of features) for (const spec of feature.endpoints) mount(app, spec);
-  app.notFound((http) => problemResponse(unrouted(http.req.method, http.req.path), http.get("ctx")?.requestId ?? newRequestId()));
+  app.notFound((http) =>
+    problemResponse(unrouted(http.req.method, http.req.path), http.get("ctx")?.requestId ?? newRequestId()),
+  );
   app.onError((error, http) => answerError(error, http.get("ctx")));
   return app;
 }
@@ -55,7 +64,16 @@ function answerError(error: Error, ctx: MaybeCtx): Response {
     const line = { requestId, error };
     if (ctx) ctx.log("error", "request.failed", line);
     // oxlint-disable-next-line no-console -- without a context (the environment is wrong) there is no logger yet
-    else console.error(JSON.stringify({ level: "error", event: "request.failed", requestId, message: String(error), stack: error.stack }));
+    else
+      console.error(
+        JSON.stringify({
+          level: "error",
+          event: "request.failed",
+          requestId,
+          message: String(error),
+          stack: error.stack,
+        }),
+      );
   }
   const response = problemResponse(toProblem(error), requestId);
   if (ctx) for (const [name, value] of Object.entries(commonHeaders(ctx))) response.headers.set(name, value);
@@ -64,9 +82,18 @@ function answerError(error: Error, ctx: MaybeCtx): Response {
 
 function toProblem(error: Error): Problem {
   if (error instanceof Problem) return error;
-  if (error instanceof EnvironmentError) return new Problem("unavailable", { detail: "The server is not configured.", headers: { "retry-after": "60" } });
-  if (/D1 DB is overloaded|Durable Object is overloaded/i.test(error.message)) return new Problem("unavailable", { headers: { "retry-after": "5" } });
+  if (error instanceof EnvironmentError)
+    return new Problem("unavailable", { detail: "The server is not configured.", headers: { "retry-after": "60" } });
+  if (isOverload(error)) return new Problem("unavailable", { headers: { "retry-after": "5" } });
   return new Problem("internal");
+}
+
+/** The ORM wraps what the database said, so the causes are asked, too. */
+function isOverload(error: Error): boolean {
+  for (let cause: unknown = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1) {
+    if (/D1 DB is overloaded|Durable Object is overloaded/i.test(cause.message)) return true;
+  }
+  return false;
 }
 
 /** A path that exists with other methods answers 405 and names them. */
@@ -75,7 +102,8 @@ function unrouted(method: string, path: string): Problem {
     .flatMap((feature) => feature.endpoints)
     .filter((spec) => samePath(spec.path, path))
     .map((spec) => spec.method.toUpperCase());
-  if (methods.length === 0) return new Problem("route-not-found", { detail: `${method} ${path.slice(0, 200)} is not published.` });
+  if (methods.length === 0)
+    return new Problem("route-not-found", { detail: `${method} ${path.slice(0, 200)} is not published.` });
   const allow = [...new Set(methods)].join(", ");
   return new Problem("method-not-allowed", { detail: `${path.slice(0, 200)} takes ${allow}.`, headers: { allow } });
 }
@@ -83,6 +111,8 @@ function unrouted(method: string, path: string): Problem {
 function samePath(template: string, path: string): boolean {
   const wanted = template.split("/");
   const given = path.replace(/\/$/, "").split("/");
-  return wanted.length === given.length && wanted.every((segment, index) => segment.startsWith("{") || segment === given[index]);
+  return (
+    wanted.length === given.length &&
+    wanted.every((segment, index) => segment.startsWith("{") || segment === given[index])
+  );
 }
-

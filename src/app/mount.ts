@@ -4,6 +4,7 @@
  */
 import type { Context, Hono } from "hono";
 import type * as z from "zod";
+import { type Access, needsFreshCheck } from "#core/access";
 import type { AnyEndpoint } from "#core/endpoint";
 import { Reply } from "#core/endpoint";
 import type { Bindings } from "#core/env";
@@ -29,7 +30,7 @@ export function mount(app: App, spec: AnyEndpoint): void {
 }
 
 async function answer(http: HttpContext, spec: AnyEndpoint): Promise<Response> {
-  const ctx = contextOf(http);
+  const ctx = contextOf(http, spec.access);
   const request = http.req.raw;
   if (spec.access === "public") {
     if (spec.limit) await ctx.takeOpenLimit(spec.limit);
@@ -48,17 +49,23 @@ async function answer(http: HttpContext, spec: AnyEndpoint): Promise<Response> {
   return toResponse({ status, body, headers: { ...headers, ...commonHeaders(ctx) } });
 }
 
-function contextOf(http: HttpContext): AppCtx {
+function contextOf(http: HttpContext, access: Access): AppCtx {
   const { req, env, executionCtx } = http;
-  const bookmark = req.header("x-d1-bookmark");
-  const reads = req.method === "GET" || req.method === "HEAD";
   const ctx = makeContext(env, executionCtx, {
     origin: { address: req.header("cf-connecting-ip") ?? "local", userAgent: (req.header("user-agent") ?? "").slice(0, 300) },
     requestId: clientRequestId(req.header("x-request-id")),
-    consistency: bookmark && /^[\w-]{1,200}$/.test(bookmark) ? bookmark : reads ? "first-unconstrained" : "first-primary",
+    consistency: consistencyOf(req, access),
   });
   http.set("ctx", ctx);
   return ctx;
+}
+
+/** A replica may lag: whoever changes something, or manages keys, is not judged by what was true a moment ago. */
+function consistencyOf(req: HttpContext["req"], access: Access): string {
+  const reads = req.method === "GET" || req.method === "HEAD";
+  if (!reads || needsFreshCheck(access)) return "first-primary";
+  const bookmark = req.header("x-d1-bookmark");
+  return bookmark && /^[\w-]{1,200}$/.test(bookmark) ? bookmark : "first-unconstrained";
 }
 
 /** A client may name its request; anything that could forge a log line is replaced. */

@@ -23,7 +23,7 @@ export interface Bindings {
   DELIVERY_QUEUE: Queue<JobMessage>;
 }
 
-const masterKey = z.string().regex(/^[1-9]\d{0,2}:[A-Za-z0-9+/]{43}=$/, "version:base64 of 32 bytes");
+const masterKey = z.string().regex(/^(?:[1-9]\d?|1\d\d|2[0-4]\d|25[0-5]):[A-Za-z0-9+/]{43}=$/, "version (1 to 255):base64 of 32 bytes");
 
 const settingsShape = z.object({
   ENVIRONMENT: z.enum(["development", "test", "production"]),

@@ -7,21 +7,39 @@ export interface Log {
   (level: Level, event: string, fields?: LogFields): void;
 }
 
-const secretName = /password|secret|token|authorization|cookie|api.?key|keyhex|masterkey|signature|private|phc|dataKey/i;
+const secretName =
+  /password|secret|token|authorization|cookie|api.?key|keyhex|masterkey|signature|private|phc|dataKey/i;
+/** What a failed query was called with, which the ORM adds to its message: names and addresses of people. */
+const queryValues = /\nparams: [\s\S]*?(?=\n {4}at |$)/g;
 const secretValue = /\b(?:ovt_(?:live|test)_|ovs_|ovr_|eyJ)[\w.-]{8,}|X-Amz-Signature=[0-9a-f]+/g;
 
 /** Returns a copy that is safe to write: secrets are replaced, nesting and length are bounded. */
 export function redact(value: unknown, depth = 0): unknown {
   if (typeof value === "string") return value.slice(0, 2_000).replace(secretValue, "[redacted]");
-  if (value instanceof Error) return { name: value.name, message: redact(value.message), stack: redact(value.stack ?? "") };
   if (typeof value !== "object" || value === null) return value;
   if (depth >= 5) return "[deep]";
+  if (value instanceof Error) return redactError(value, depth);
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return "[bytes]";
   if (Array.isArray(value)) return value.slice(0, 50).map((item) => redact(item, depth + 1));
   return Object.fromEntries(
     Object.entries(value)
       .slice(0, 50)
-      .map(([name, item]) => [name, secretName.test(name) && typeof item !== "boolean" ? "[redacted]" : redact(item, depth + 1)]),
+      .map(([name, item]) => [
+        name,
+        secretName.test(name) && typeof item !== "boolean" ? "[redacted]" : redact(item, depth + 1),
+      ]),
   );
+}
+
+/** With its causes: the outermost error often says only that something failed. */
+function redactError({ name, message, stack, cause }: Error, depth: number): Record<string, unknown> {
+  const text = (words: string) => redact(words.replace(queryValues, ""));
+  return {
+    name,
+    message: text(message),
+    stack: text(stack ?? ""),
+    ...(cause === undefined ? {} : { cause: redact(cause, depth + 1) }),
+  };
 }
 
 /** A logger that adds the same fields (request id, workspace, job) to each line. */

@@ -43,15 +43,24 @@ beforeEach(() => {
 /** A row whose hint was lost: nothing runs it until the test does. */
 async function enqueue(label = "work", runAt?: number): Promise<string> {
   const ctx = systemContext();
-  const row = probe.row({ ...ctx, workspaceId: person.workspaceId, userId: person.userId }, { label }, runAt === undefined ? {} : { runAt });
+  const row = probe.row(
+    { ...ctx, workspaceId: person.workspaceId, userId: person.userId },
+    { label },
+    runAt === undefined ? {} : { runAt },
+  );
   await ctx.db.batch([row.statement as never]);
   return row.jobId;
 }
 
 const stateOf = async (id: string) => (await findJobById(systemContext(), id))?.state;
 const eventsOf = async (id: string) =>
-  (await bindings.DB.prepare("select type from job_events where job_id = ? order by seq").bind(id).all<{ type: string }>()).results.map((row) => row.type);
-const age = (id: string, change: string) => bindings.DB.prepare(`update jobs set ${change} where id = ?`).bind(id).run();
+  (
+    await bindings.DB.prepare("select type from job_events where job_id = ? order by seq")
+      .bind(id)
+      .all<{ type: string }>()
+  ).results.map((row) => row.type);
+const age = (id: string, change: string) =>
+  bindings.DB.prepare(`update jobs set ${change} where id = ?`).bind(id).run();
 
 describe("a job", () => {
   it("runs once, however often its message is delivered", async () => {
@@ -95,14 +104,19 @@ describe("a job", () => {
     const id = await enqueue();
     await runJob(systemContext(), id);
     const answer = await person.call("GET", `/v1/jobs/${id}`);
-    expect(answer.body).toMatchObject({ state: "failed", problem: { code: "image-altered", detail: "Image 3 was altered.", index: 3 } });
+    expect(answer.body).toMatchObject({
+      state: "failed",
+      problem: { code: "image-altered", detail: "Image 3 was altered.", index: 3 },
+    });
   });
 
   it("commits its effect with its end", async () => {
     behave = async (ctx) => done({}, [auditEntry(ctx, "test.effect", { target: ctx.jobId })]);
     const id = await enqueue();
     await runJob(systemContext(), id);
-    const effects = await bindings.DB.prepare("select count(*) as n from audit_log where target = ?").bind(id).first<{ n: number }>();
+    const effects = await bindings.DB.prepare("select count(*) as n from audit_log where target = ?")
+      .bind(id)
+      .first<{ n: number }>();
     expect(effects?.n).toBe(1);
   });
 });
@@ -122,7 +136,11 @@ describe("the lease", () => {
     await runJob(systemContext(), id);
     const row = await findJobById(systemContext(), id);
     expect(row).toMatchObject({ state: "succeeded", result: '{"by":"second"}' });
-    const late = await bindings.DB.prepare("select count(*) as n from audit_log where target = ? and action = 'test.late'").bind(id).first<{ n: number }>();
+    const late = await bindings.DB.prepare(
+      "select count(*) as n from audit_log where target = ? and action = 'test.late'",
+    )
+      .bind(id)
+      .first<{ n: number }>();
     expect(late?.n).toBe(0);
     expect(await eventsOf(id)).toEqual(["succeeded"]);
   });
@@ -140,7 +158,12 @@ describe("the lease", () => {
 
 describe("the sweeper", () => {
   it("offers lost hints and due schedules once, and leaves fresh ones alone", async () => {
-    const [lost, due, later, fresh] = [await enqueue("lost"), await enqueue("due"), await enqueue("later", Date.now() + 3_600_000), await enqueue("fresh")];
+    const [lost, due, later, fresh] = [
+      await enqueue("lost"),
+      await enqueue("due"),
+      await enqueue("later", Date.now() + 3_600_000),
+      await enqueue("fresh"),
+    ];
     await age(lost, "offered_at = null");
     await age(due, "state = 'scheduled', run_at = 1");
     const offered: string[] = [];
@@ -160,17 +183,29 @@ describe("cancel and retry", () => {
     const cancelled = await person.call("POST", `/v1/jobs/${id}/cancel`);
     expect(cancelled).toMatchObject({ status: 200, body: { state: "cancelled", problem: { code: "job-cancelled" } } });
     expect(abandoned).toEqual(["waiting"]);
-    expect(await person.call("POST", `/v1/jobs/${id}/cancel`)).toMatchObject({ status: 409, body: { code: "job-not-cancellable" } });
-    expect(await person.call("POST", `/v1/jobs/${id}/retry`)).toMatchObject({ status: 202, body: { state: "queued", attempt: 0 } });
+    expect(await person.call("POST", `/v1/jobs/${id}/cancel`)).toMatchObject({
+      status: 409,
+      body: { code: "job-not-cancellable" },
+    });
+    expect(await person.call("POST", `/v1/jobs/${id}/retry`)).toMatchObject({
+      status: 202,
+      body: { state: "queued", attempt: 0 },
+    });
     await runJob(systemContext(), id);
     expect(await stateOf(id)).toBe("succeeded");
-    expect(await person.call("POST", `/v1/jobs/${id}/retry`)).toMatchObject({ status: 409, body: { code: "job-not-retryable" } });
+    expect(await person.call("POST", `/v1/jobs/${id}/retry`)).toMatchObject({
+      status: 409,
+      body: { code: "job-not-retryable" },
+    });
   });
 
   it("stop a running job at its next checkpoint", async () => {
     const id = await enqueue("running");
     behave = async (ctx) => {
-      expect(await person.call("POST", `/v1/jobs/${id}/cancel`)).toMatchObject({ status: 202, body: { state: "running", cancelRequested: true } });
+      expect(await person.call("POST", `/v1/jobs/${id}/cancel`)).toMatchObject({
+        status: 202,
+        body: { state: "running", cancelRequested: true },
+      });
       await ctx.checkpoint({ done: 1, total: 2, step: "half" });
       return done();
     };
@@ -184,7 +219,11 @@ describe("cancel and retry", () => {
     await age(id, "state = 'failed', ended_at = 1");
     const headers = { "idempotency-key": crypto.randomUUID() };
     expect((await person.call("POST", `/v1/jobs/${id}/retry`, { headers })).status).toBe(202);
-    await bindings.DB.prepare("update idempotency_keys set status = null, locked_until = 0, created_at = 1 where key = ?").bind(headers["idempotency-key"]).run();
+    await bindings.DB.prepare(
+      "update idempotency_keys set status = null, locked_until = 0, created_at = 1 where key = ?",
+    )
+      .bind(headers["idempotency-key"])
+      .run();
     expect(await person.call("POST", `/v1/jobs/${id}/retry`, { headers })).toMatchObject({ status: 202, body: { id } });
     expect((await eventsOf(id)).filter((type) => type === "retried")).toEqual(["retried"]);
   });
@@ -192,8 +231,16 @@ describe("cancel and retry", () => {
   it("are refused for another workspace's job like for an unknown one", async () => {
     const id = await enqueue();
     const stranger = await signUp();
-    for (const [method, path] of [["GET", ""], ["POST", "/cancel"], ["POST", "/retry"], ["GET", "/events"]] as const) {
-      expect(await stranger.call(method, `/v1/jobs/${id}${path}`)).toMatchObject({ status: 404, body: { code: "job-not-found" } });
+    for (const [method, path] of [
+      ["GET", ""],
+      ["POST", "/cancel"],
+      ["POST", "/retry"],
+      ["GET", "/events"],
+    ] as const) {
+      expect(await stranger.call(method, `/v1/jobs/${id}${path}`)).toMatchObject({
+        status: 404,
+        body: { code: "job-not-found" },
+      });
     }
   });
 });
@@ -206,9 +253,18 @@ describe("events", () => {
       return done();
     };
     await runJob(systemContext(), id);
-    const read = async (after?: string) => new TextDecoder().decode((await person.call("GET", `/v1/jobs/${id}/events`, after ? { headers: { "last-event-id": after } } : {})).bytes);
+    const read = async (after?: string) =>
+      new TextDecoder().decode(
+        (await person.call("GET", `/v1/jobs/${id}/events`, after ? { headers: { "last-event-id": after } } : {})).bytes,
+      );
     const whole = await read();
-    expect(whole.match(/^event: \w+$/gm)).toEqual(["event: progress", "event: progress", "event: progress", "event: succeeded", "event: end"]);
+    expect(whole.match(/^event: \w+$/gm)).toEqual([
+      "event: progress",
+      "event: progress",
+      "event: progress",
+      "event: succeeded",
+      "event: end",
+    ]);
     const rest = await read("3");
     expect(rest.match(/^id: \d+$/gm)).toEqual(["id: 4"]);
   });
@@ -217,7 +273,9 @@ describe("events", () => {
     const id = await enqueue("waiting", Date.now() + 3_600_000);
     const { env, counts } = countingBindings();
     const execution = createExecutionContext();
-    const request = new Request(`http://127.0.0.1:8787/v1/jobs/${id}/events`, { headers: { authorization: `Bearer ${person.token}` } });
+    const request = new Request(`http://127.0.0.1:8787/v1/jobs/${id}/events`, {
+      headers: { authorization: `Bearer ${person.token}` },
+    });
     const response = await worker.fetch(request as never, env, execution);
     const reader = response.body?.getReader();
     const pending = reader?.read();
@@ -232,7 +290,11 @@ describe("events", () => {
 });
 
 describe("the queue", () => {
-  const batchOf = (queue: string, bodies: unknown[]) => createMessageBatch(queue, bodies.map((body, index) => ({ id: `m${index}`, timestamp: new Date(), attempts: 1, body })));
+  const batchOf = (queue: string, bodies: unknown[]) =>
+    createMessageBatch(
+      queue,
+      bodies.map((body, index) => ({ id: `m${index}`, timestamp: new Date(), attempts: 1, body })),
+    );
 
   it("lets a poison message fail alone", async () => {
     const id = await enqueue();
@@ -281,7 +343,9 @@ describe("the queue", () => {
   });
 
   it("is only a hint: an effect whose message was lost is offered again", async () => {
-    const ctx = systemContext({ DELIVERY_QUEUE: { send: async () => Promise.reject(new Error("overloaded")) } as never });
+    const ctx = systemContext({
+      DELIVERY_QUEUE: { send: async () => Promise.reject(new Error("overloaded")) } as never,
+    });
     const row = probe.row({ ...ctx, workspaceId: person.workspaceId }, { label: "lost" });
     await commitWithJobs(ctx, [auditEntry(ctx, "test.cause")], [row]);
     expect(await stateOf(row.jobId)).toBe("queued");

@@ -64,8 +64,8 @@ export async function signUp(): Promise<Person> {
   people += 1;
   const email = `person-${people}-${crypto.randomUUID()}@example.com`;
   const password = `correct horse ${crypto.randomUUID()}`;
-  // Open operations are limited by address: each person comes from an own one (RFC 3849 documentation prefix).
-  const headers = { "cf-connecting-ip": `2001:db8::${people.toString(16)}` };
+  // Open operations are limited by network: each person comes from an own one (RFC 3849 documentation prefix).
+  const headers = { "cf-connecting-ip": `2001:db8:0:${people.toString(16)}::1` };
   const registered = await call("POST", "/v1/auth/register", { headers, body: { email, password, name: `Person ${people}` } });
   if (registered.status !== 201) throw new Error(`register: ${registered.status} ${JSON.stringify(registered.body)}`);
   const signedIn = await call("POST", "/v1/auth/login", { headers, body: { email, password } });

@@ -46,11 +46,10 @@ export const routes = [
     summary: "Sign in with a password",
     description: "Accepts JSON or a form. Five wrong passwords lock password sign-in for the address for an hour.",
     access: "public",
-    limit: "sign-in",
     body: loginBody,
     acceptsForm: true,
     returns: signedInShape,
-    problems: ["sign-in-failed", "sign-in-locked", "hashing-busy", "server-owned-member"],
+    problems: ["sign-in-failed", "sign-in-locked", "hashing-busy", "rate-limited", "server-owned-member"],
     handle: async (ctx, { body }) => {
       const { user, plan, tokens } = await signIn.signIn(ctx, body);
       return { ...tokens, user: service.toUser(user, plan) };
@@ -70,7 +69,7 @@ export const routes = [
     returns: tokenShape,
     problems: ["refresh-token-invalid", "refresh-token-reused", "server-owned-member"],
     handle: (ctx, { body, request }) => {
-      const credential = /^Bearer (\S+)$/.exec(request.headers.get("authorization") ?? "")?.[1] ?? null;
+      const credential = /^Bearer (\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? null;
       return signIn.refresh(ctx, { refreshToken: body.refresh_token ?? body.refreshToken, credential });
     },
   }),

@@ -18,6 +18,11 @@ const sessionKind = z
   .default("access-token")
   .meta({ description: "`opaque`: one session token of 7 sliding days instead of an access and a refresh token." });
 
+/** Two names of one member: either may be sent, and both when they say the same. */
+function agree(one: string | undefined, other: string | undefined): boolean {
+  return one === undefined || other === undefined || one === other;
+}
+
 export const registerBody = legacyBody({
   email,
   password,

@@ -5,6 +5,7 @@
 import { auditEntry } from "#core/audit";
 import type { Ctx, WorkspaceCtx } from "#core/context";
 import { personalWorkspaceId } from "#core/ids";
+import type { PlanName } from "#core/plans";
 import { Problem } from "#core/problem";
 import { hashPassword, verifyAgainstNothing, verifyPassword } from "#durable/hasher/client";
 import {
@@ -21,6 +22,7 @@ import { readMembership } from "#features/workspaces/service";
 import { accessTokenSeconds, issueAccessToken } from "./access-token.ts";
 import { busy, hasherChoice } from "./hashing.ts";
 import { addressHash } from "./rules.ts";
+import { inPlace } from "./sign-in-places.ts";
 import type { TokenShape } from "./shapes.ts";
 import { findByEmail, findByUsername, isStalePassword, replacePassword, updateUser } from "./store.ts";
 import type { UserRow } from "./tables.ts";

@@ -47,8 +47,16 @@ export async function getJob(ctx: WorkspaceCtx, id: string): Promise<JobRow> {
   return row;
 }
 
-export async function listJobPage(ctx: WorkspaceCtx, query: { limit: number; cursor?: string | undefined; state?: JobState | undefined; kind?: string | undefined }) {
-  const filter = { states: query.state ? [query.state] : null, name: query.kind ?? null, before: readCursor(query), limit: query.limit + 1 };
+export async function listJobPage(
+  ctx: WorkspaceCtx,
+  query: { limit: number; cursor?: string | undefined; state?: JobState | undefined; kind?: string | undefined },
+) {
+  const filter = {
+    states: query.state ? [query.state] : null,
+    name: query.kind ?? null,
+    before: readCursor(query),
+    limit: query.limit + 1,
+  };
   return toPage(await listJobs(ctx, ctx.workspaceId, filter), query.limit, toJob);
 }
 
@@ -63,7 +71,11 @@ export async function cancelJob(ctx: WorkspaceCtx, id: string): Promise<JobRow> 
 
 export async function retryJob(ctx: WorkspaceCtx, id: string): Promise<JobRow> {
   const row = await getJob(ctx, id);
-  if (!(await restartJob(ctx, ctx.workspaceId, id))) throw new Problem("job-not-retryable", { detail: `The job is ${row.state}.` });
+  if (!(await restartJob(ctx, ctx.workspaceId, id))) {
+    // A repeated request whose first run restarted it: the answer is what became of that.
+    if (ctx.isReplay) return row;
+    throw new Problem("job-not-retryable", { detail: `The job is ${row.state}.` });
+  }
   await ctx.db.batch([addEvent(ctx, id, "retried", {})]);
   await ctx.offer({ jobId: id, lane: row.lane as Lane });
   return getJob(ctx, id);
@@ -108,7 +120,9 @@ export function streamEvents(ctx: WorkspaceCtx, id: string, afterSeq: number): R
         if (!isOpen) return;
         for (const event of events) {
           seq = event.seq;
-          controller.enqueue(encoder.encode(`id: ${event.seq}\nevent: ${event.type}\ndata: ${withState(event, row)}\n\n`));
+          controller.enqueue(
+            encoder.encode(`id: ${event.seq}\nevent: ${event.type}\ndata: ${withState(event, row)}\n\n`),
+          );
         }
         if (hasEnded(row.state) && events.length < 200) {
           controller.enqueue(encoder.encode(`event: end\ndata: ${JSON.stringify(toJob(row))}\n\n`));
@@ -132,5 +146,9 @@ export function streamEvents(ctx: WorkspaceCtx, id: string, afterSeq: number): R
 }
 
 function withState(event: { at: number; data: string }, row: JobRow): string {
-  return JSON.stringify({ jobId: row.id, at: new Date(event.at).toISOString(), ...(JSON.parse(event.data) as Record<string, unknown>) });
+  return JSON.stringify({
+    jobId: row.id,
+    at: new Date(event.at).toISOString(),
+    ...(JSON.parse(event.data) as Record<string, unknown>),
+  });
 }

@@ -7,6 +7,7 @@ import { inflateSync } from "node:zlib";
 import { CHUNK_FRAME_BYTES, IDAT, IEND, type PngSize, checkChunkOrder, readPngSize } from "#lib/png/chunks";
 import { crc32 } from "#lib/png/crc";
 import { PngError } from "#lib/png/error";
+import { copyStoredRows } from "#lib/png/stored";
 import { dropAlpha, unfilterRow } from "#lib/png/rows";
 
 const FIRST_CHUNK_OFFSET = 8;
@@ -18,12 +19,18 @@ export interface PngPixels {
   readonly rgb: Uint8Array<ArrayBuffer>;
 }
 
+/** `reuse`: memory for the pixels when it is large enough, and when the image is stored as `encodePng` stores it. */
+export interface DecodeOptions {
+  readonly rgbBytesMax: number;
+  readonly reuse?: Uint8Array<ArrayBuffer> | undefined;
+}
+
 /** Decodes `png`. Throws PngError; `too-large` (more than `rgbBytesMax` bytes of RGB) is found before inflating. */
-export function decodePng(png: Uint8Array, options: { rgbBytesMax: number }): PngPixels {
+export function decodePng(png: Uint8Array, options: DecodeOptions): PngPixels {
   const size = readPngSize(png, options);
-  const rows = inflateRows(readData(png), (size.width * size.channels + 1) * size.height);
-  unfilterRows(rows, size);
-  return { width: size.width, height: size.height, rgb: packRows(rows, size) };
+  const data = readData(png);
+  const rgb = copyStoredRows(data, size, options.reuse) ?? inflatePixels(data, size);
+  return { width: size.width, height: size.height, rgb };
 }
 
 /** Walks the chunks, checks their order and CRCs, and gives the zlib stream: a view of `png` when there is one IDAT. */
@@ -57,6 +64,12 @@ function joinParts(parts: readonly Uint8Array[]): Uint8Array {
     position += part.byteLength;
   }
   return joined;
+}
+
+function inflatePixels(data: Uint8Array, size: PngSize): Uint8Array<ArrayBuffer> {
+  const rows = inflateRows(data, (size.width * size.channels + 1) * size.height);
+  unfilterRows(rows, size);
+  return packRows(rows, size);
 }
 
 /**

@@ -24,14 +24,17 @@ const REASONS: Readonly<Record<PngReason, SealReason>> = {
   damaged: "image-damaged",
 };
 
-/** The pixels of a PNG or TIFF file in memory. Peak memory: `file`, its pixels, and once more the file if it has many IDATs. */
-export function readImage(file: Uint8Array): PngPixels {
+/**
+ * The pixels of a PNG or TIFF file in memory; `reuse` may be memory of an image before. Peak memory: `file`, its pixels,
+ * and once more the file if it has many IDATs.
+ */
+export function readImage(file: Uint8Array, options: { reuse?: Uint8Array<ArrayBuffer> | undefined } = {}): PngPixels {
   const kind = sniffFile(file);
   const refusal = refuseKind(kind);
   if (refusal !== undefined) throw refusal;
   if (kind === "tiff") return decodeTiff(file, { rgbBytesMax: RGB_BYTES_MAX });
   try {
-    return decodePng(file, { rgbBytesMax: RGB_BYTES_MAX });
+    return decodePng(file, { rgbBytesMax: RGB_BYTES_MAX, reuse: options.reuse });
   } catch (error) {
     throw explain(error);
   }

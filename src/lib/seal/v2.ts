@@ -50,13 +50,22 @@ export interface SealShardInput {
   readonly reuse?: Uint8Array<ArrayBuffer> | undefined;
 }
 
-/** `png` is the file; `payloadBytes` of its pixels are header and ciphertext, the rest zeros. */
-export interface SealedShard {
+/** The first `payloadBytes` bytes of the pixels are header and ciphertext, the rest zeros. */
+interface ShardImage {
   readonly header: ShardHeader;
-  readonly png: Uint8Array<ArrayBuffer>;
   readonly width: number;
   readonly height: number;
   readonly payloadBytes: number;
+}
+
+/** `png` is the file. */
+export interface SealedShard extends ShardImage {
+  readonly png: Uint8Array<ArrayBuffer>;
+}
+
+/** `parts` are the payload: header and ciphertext. */
+export interface EncryptedShard extends ShardImage {
+  readonly parts: readonly [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>];
 }
 
 /** `bytes` owns its memory unless it is small: pass it to `releaseMemory` when done. */
@@ -83,12 +92,22 @@ export function shardImageSize(payloadBytes: number): { width: number; height: n
 
 /** Seals one shard. The same input gives the same bytes. Throws SealError `input-invalid`. */
 export async function sealShard(input: SealShardInput): Promise<SealedShard> {
+  const { header, parts, width, height, payloadBytes } = await encryptShard(input);
+  const png = encodePng({ parts, width, height, reuse: input.reuse });
+  releaseMemory(parts[1]);
+  return { header, png, width, height, payloadBytes };
+}
+
+/**
+ * The same without the image: `parts` are header and ciphertext, to be given to `encodePngSlices`, and the ciphertext to
+ * `releaseMemory` afterwards.
+ */
+export async function encryptShard(input: SealShardInput): Promise<EncryptedShard> {
   checkInput(input);
   const metadata = input.metadata === undefined ? EMPTY : writeMetadata(input.metadata);
   const frame = input.compress ? compressIfShorter(input.bytes) : undefined;
-  const body = frame ?? input.bytes;
   const last = input.shardIndex === input.shardCount - 1;
-  const plaintextParts = [metadata, body, input.wholeHash ?? EMPTY];
+  const plaintextParts = [metadata, frame ?? input.bytes, input.wholeHash ?? EMPTY];
   const plaintextBytes = plaintextParts.reduce((sum, part) => sum + part.byteLength, 0);
   const header: ShardHeader = {
     compressed: frame !== undefined,
@@ -104,15 +123,12 @@ export async function sealShard(input: SealShardInput): Promise<SealedShard> {
     nonce: shardNonce(input.noncePrefix, { shardIndex: input.shardIndex, last }),
   };
   const headerBytes = writeShardHeader(header);
+  // Until the image is written, its memory is free for the plaintext of a shard that has more than the file's bytes.
   const plaintext = joinParts(plaintextParts, plaintextBytes, input.reuse);
   const ciphertext = await encrypt(input.dataKey, { nonce: header.nonce, headerBytes, plaintext });
   if (frame !== undefined) releaseMemory(frame);
-
   const payloadBytes = HEADER_BYTES_V2 + ciphertext.byteLength;
-  const size = shardImageSize(payloadBytes);
-  const png = encodePng({ parts: [headerBytes, ciphertext], ...size, reuse: input.reuse });
-  releaseMemory(ciphertext);
-  return { header, png, ...size, payloadBytes };
+  return { header, parts: [headerBytes, ciphertext], ...shardImageSize(payloadBytes), payloadBytes };
 }
 
 /**

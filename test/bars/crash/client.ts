@@ -36,6 +36,8 @@ export interface Crew {
   stage: Stage;
   chance: Chance;
   tally: Tally;
+  /** How often the answer to a request with an Idempotency-Key gets lost on its way, from 0 to 1. */
+  lostReplyShare: number;
   /** How many requests are under way: a kill should hit some. */
   underWay: number;
   deadlineMs: number;
@@ -58,14 +60,13 @@ export interface Answer {
 }
 
 const timeoutMs = 60_000;
-const lostReplyShare = 0.12;
 
 export function checkTime(crew: Crew): void {
   if (Date.now() > crew.deadlineMs) throw new TooLate("The run ended before the work.");
 }
 
 export async function call(crew: Crew, request: Request): Promise<Answer> {
-  let losesReply = request.key !== undefined && crew.chance.next() < lostReplyShare;
+  let losesReply = request.key !== undefined && crew.chance.next() < crew.lostReplyShare;
   for (;;) {
     checkTime(crew);
     await crew.stage.whenUp();

@@ -26,7 +26,7 @@ export const conditions: Patch[] = [
 export const mutants: CrashMutant[] = [
   {
     name: "no-sweeper",
-    provenBy: "lost",
+    provenBy: "lost: conversion",
     patches: [{ file: "src/features/jobs/index.ts", find: "page < maxSweepPages", replace: "page < 0" }],
   },
   {

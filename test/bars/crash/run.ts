@@ -36,20 +36,20 @@ interface Setting {
   counts: Counts;
   drainSeconds: number;
   patches: Patch[];
+  lostReplyShare: number;
   /** A mutant has shown itself by then, or not at all. */
   verifies: boolean;
 }
 
 function settingOf(options: BarOptions, variant: string | null): Setting {
-  const patches = mutants.find(({ name }) => name === variant)?.patches ?? [];
-  if (variant === null)
-    return { counts: options.quick ? reduced : full, drainSeconds: drainSeconds.own, patches, verifies: true };
-  return {
-    counts: least,
-    drainSeconds: drainSeconds.underConditions,
-    patches: [...conditions, ...patches],
-    verifies: variant === control,
-  };
+  if (variant === null) {
+    const counts = options.quick ? reduced : full;
+    return { counts, drainSeconds: drainSeconds.own, patches: [], lostReplyShare: 0.12, verifies: true };
+  }
+  const patches = [...conditions, ...(mutants.find(({ name }) => name === variant)?.patches ?? [])];
+  const verifies = variant === control;
+  // With so few requests a mutant would otherwise get away by chance.
+  return { counts: least, drainSeconds: drainSeconds.underConditions, patches, lostReplyShare: 0.4, verifies };
 }
 
 async function run(options: BarOptions, variant: string | null): Promise<BarResult> {
@@ -62,6 +62,7 @@ async function run(options: BarOptions, variant: string | null): Promise<BarResu
       stage,
       chance: makeChance(options.seed),
       tally: newTally(),
+      lostReplyShare: setting.lostReplyShare,
       underWay: 0,
       deadlineMs: Number.POSITIVE_INFINITY,
       people: crew,
@@ -151,6 +152,7 @@ function resultOf({ setting, storm, acknowledged, verified, evidence, office }: 
     uploadsVerified: verified.uploadsVerified,
     opensVerified: verified.sealsOpened,
     requestsHitByKills: storm.hit.reduce((sum, hit) => sum + hit, 0),
+    conversionsOpenAtKills: storm.open.reduce((sum, open) => sum + open, 0),
     restartSecondsMedian: sorted[Math.floor(sorted.length / 2)] ?? null,
     drainSeconds: storm.drainSeconds,
     failedTicks: storm.failedTicks,

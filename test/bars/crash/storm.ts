@@ -9,6 +9,8 @@ export interface StormFigures {
   kills: number;
   /** Requests that were under way at each kill. */
   hit: number[];
+  /** Conversions that were acknowledged and not known to have ended, at each kill. */
+  open: number[];
   restartSeconds: number[];
   /** From the last restart until all work had ended. */
   drainSeconds: number;
@@ -20,6 +22,8 @@ const tickEveryMs = 2_500;
 const life = { leastMs: 300, mostMs: 4_000 };
 /** A kill waits this long for work to be under way. */
 const idleMs = 2_000;
+const promiseMs = 10_000;
+const ended = new Set(["succeeded", "failed", "cancelled"]);
 
 interface Weather {
   counts: Counts;
@@ -30,7 +34,7 @@ interface Weather {
 export async function runStorm(office: Office, weather: Weather): Promise<StormFigures> {
   const { counts } = weather;
   const work = planWork(counts, office.people.length, office.chance);
-  const figures: StormFigures = { kills: 0, hit: [], restartSeconds: [], drainSeconds: 0, failedTicks: 0 };
+  const figures: StormFigures = { kills: 0, hit: [], open: [], restartSeconds: [], drainSeconds: 0, failedTicks: 0 };
   const ticking = startTicking(office.stage, figures);
   const admission = makeAdmission(work, counts.kills + 1);
   const done = Promise.all(work.map((item, index) => admission.wait(index).then(() => doWork(office, item))));
@@ -75,12 +79,26 @@ function makeAdmission(work: readonly Work[], lives: number): Admission {
   };
 }
 
+/** Every second life ends at some moment, the others right after an acknowledgement: what was only promised then must still be kept. */
 async function liveAndDie(office: Office, figures: StormFigures): Promise<void> {
-  await pause(office.chance.between(life.leastMs, life.mostMs));
-  for (const until = Date.now() + idleMs; office.underWay === 0 && Date.now() < until;) await pause(5);
+  if (figures.kills % 2 === 0) await nextPromise(office);
+  else await someMoment(office);
   figures.hit.push(office.underWay);
+  figures.open.push(office.records.conversions.filter(({ state }) => !ended.has(state)).length);
   await office.stage.kill();
   figures.kills += 1;
+}
+
+/** While requests are under way, if there are any. */
+async function someMoment(office: Office): Promise<void> {
+  await pause(office.chance.between(life.leastMs, life.mostMs));
+  for (const until = Date.now() + idleMs; office.underWay === 0 && Date.now() < until;) await pause(5);
+}
+
+async function nextPromise(office: Office): Promise<void> {
+  const wanted = office.records.conversions.length + office.chance.between(1, 3);
+  const until = Date.now() + promiseMs;
+  while (office.records.conversions.length < wanted && Date.now() < until) await pause(2);
 }
 
 const startTries = 3;

@@ -3,10 +3,11 @@
  * other, `POST /open` the file of such a body, `POST /open-image` the bytes of one image that anybody encoded. It uses
  * one public test key and is never deployed.
  */
+import { encodePngSlices } from "../../../src/lib/png/encode.ts";
 import { decodePng } from "../../../src/lib/png/decode.ts";
 import { releaseMemory } from "../../../src/lib/png/memory.ts";
 import { createWholeHash } from "../../../src/lib/seal/hash.ts";
-import { type SealShardInput, importDataKey, openShard, sealShard } from "../../../src/lib/seal/v2.ts";
+import { type SealShardInput, encryptShard, importDataKey, openShard } from "../../../src/lib/seal/v2.ts";
 import { SHARD_BYTES, shardBytesOf, shardCountOf } from "../../../src/lib/seal/v2-header.ts";
 
 const RGB_BYTES_MAX = 67_108_864;
@@ -14,6 +15,8 @@ const RGB_BYTES_MAX = 67_108_864;
 const PNG_START_BYTES = 41;
 const PNG_END_BYTES = 16;
 const SLICE_BYTES = 524_288;
+/** A full shard's image has 8,401,6xx bytes. */
+const PNG_BYTES_MAX = SHARD_BYTES + 65_536;
 
 const range = (first: number, count: number) => Uint8Array.from({ length: count }, (_, index) => first + index);
 
@@ -42,26 +45,25 @@ function respond(items: AsyncGenerator<Uint8Array>): Response {
 }
 
 interface Reader {
-  /** The next bytes, fewer than `sizeBytes` only at the end. They are valid until the next call. */
-  read(sizeBytes: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** Fills `memory` from `offset` with the next `sizeBytes`; fewer only at the end. The memory given is detached. */
+  fill(memory: ArrayBuffer, range: { offset: number; sizeBytes: number }): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 function createReader(body: ReadableStream<Uint8Array>): Reader {
   const reader = body.getReader({ mode: "byob" });
-  let memory = new ArrayBuffer(SHARD_BYTES + 65_536);
   return {
-    async read(sizeBytes) {
-      if (memory.byteLength < sizeBytes) memory = new ArrayBuffer(sizeBytes);
+    async fill(given, { offset, sizeBytes }) {
+      let memory = given;
       let done = 0;
       while (done < sizeBytes) {
         const wanted = Math.min(SLICE_BYTES, sizeBytes - done);
-        const { value } = await reader.readAtLeast(wanted, new Uint8Array(memory, done, wanted));
-        if (value === undefined) break;
+        const { value } = await reader.readAtLeast(wanted, new Uint8Array(memory, offset + done, wanted));
+        if (value === undefined) throw new Error("the body was read before");
         memory = value.buffer as ArrayBuffer;
         done += value.byteLength;
         if (value.byteLength < wanted) break;
       }
-      return new Uint8Array(memory, 0, done);
+      return new Uint8Array(memory, 0, offset + done);
     },
   };
 }
@@ -79,15 +81,25 @@ async function* sealShards(
   const ids = { conversionId: range(0xa0, 16), keyId: range(0xb0, 16), noncePrefix: range(0xc0, 7) };
   const metadata = { createdAt: "2026-11-20T00:00:00.000Z", name: "tone.wav", type: "audio/wav" };
   const shardCount = shardCountOf(file.fileSizeBytes);
-  let reuse: Uint8Array<ArrayBuffer> | undefined;
+  const reuse = new Uint8Array(SLICE_BYTES + 1_024);
+  let memory = new ArrayBuffer(SHARD_BYTES);
   for (let shardIndex = 0; shardIndex < shardCount; shardIndex++) {
-    const bytes = await body.read(shardBytesOf(file.fileSizeBytes, shardIndex));
+    const bytes = await body.fill(memory, { offset: 0, sizeBytes: shardBytesOf(file.fileSizeBytes, shardIndex) });
+    memory = bytes.buffer;
     hash.update(bytes);
     const first = shardIndex === 0 ? { metadata } : {};
     const last = shardIndex === shardCount - 1 ? { wholeHash: hash.digest() } : {};
-    const shard = await sealShard({ ...file, ...ids, ...first, ...last, shardIndex, shardCount, bytes, reuse });
-    reuse = shard.png;
-    yield* slices(shard.png);
+    const { parts, width, height } = await encryptShard({
+      ...file,
+      ...ids,
+      ...first,
+      ...last,
+      shardIndex,
+      shardCount,
+      bytes,
+    });
+    yield* encodePngSlices({ parts, width, height, reuse });
+    releaseMemory(parts[1]);
   }
 }
 
@@ -99,16 +111,15 @@ async function openImage(request: Request, keys: { dataKey: CryptoKey }): Promis
 
 async function* openShards(body: Reader, keys: { dataKey: CryptoKey }): AsyncGenerator<Uint8Array> {
   const hash = createWholeHash();
+  const reuse = new Uint8Array(PNG_BYTES_MAX);
+  let memory = new ArrayBuffer(PNG_BYTES_MAX);
   for (;;) {
-    const start = (await body.read(PNG_START_BYTES)).slice();
-    const idatBytes = new DataView(start.buffer).getUint32(33);
-    const png = new Uint8Array(PNG_START_BYTES + idatBytes + PNG_END_BYTES);
-    png.set(start);
-    png.set(await body.read(idatBytes + PNG_END_BYTES), PNG_START_BYTES);
-    const { rgb } = decodePng(png, { rgbBytesMax: RGB_BYTES_MAX });
-    releaseMemory(png);
+    const start = await body.fill(memory, { offset: 0, sizeBytes: PNG_START_BYTES });
+    const sizeBytes = new DataView(start.buffer).getUint32(33) + PNG_END_BYTES;
+    const png = await body.fill(start.buffer, { offset: PNG_START_BYTES, sizeBytes });
+    memory = png.buffer;
+    const { rgb } = decodePng(png, { rgbBytesMax: RGB_BYTES_MAX, reuse });
     const opened = await openShard({ ...keys, rgb });
-    releaseMemory(rgb);
     hash.update(opened.bytes);
     yield* slices(opened.bytes);
     releaseMemory(opened.bytes);

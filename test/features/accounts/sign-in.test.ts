@@ -18,7 +18,9 @@ describe("register", () => {
 
   it("answers two registrations at once with one account", async () => {
     const email = unique();
-    const statuses = await Promise.all([1, 2, 3].map(() => call("POST", "/v1/auth/register", { body: { email, password } })));
+    const statuses = await Promise.all(
+      [1, 2, 3].map(() => call("POST", "/v1/auth/register", { body: { email, password } })),
+    );
     expect(statuses.map((answer) => answer.status).sort()).toEqual([201, 409, 409]);
   });
 
@@ -78,7 +80,8 @@ describe("login", () => {
     const person = await signUp();
     for (const email of [person.email, unique()]) {
       const tries = [];
-      for (let count = 0; count < 6; count += 1) tries.push(await call("POST", "/v1/auth/login", { body: { email, password: "not the password" } }));
+      for (let count = 0; count < 6; count += 1)
+        tries.push(await call("POST", "/v1/auth/login", { body: { email, password: "not the password" } }));
       expect(tries.slice(0, 5).map((answer) => answer.status)).toEqual([401, 401, 401, 401, 401]);
       expect(tries[5]).toMatchObject({ status: 423, body: { code: "sign-in-locked" } });
       expect(tries[5]?.body.retryAfter).toBeGreaterThan(3_000);
@@ -92,7 +95,11 @@ describe("login", () => {
 describe("sessions", () => {
   it("gives parallel refreshes one successor", async () => {
     const person = await signUp();
-    const answers = await Promise.all(Array.from({ length: 20 }, () => call("POST", "/v1/auth/refresh", { body: { refresh_token: person.refreshToken } })));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () =>
+        call("POST", "/v1/auth/refresh", { body: { refresh_token: person.refreshToken } }),
+      ),
+    );
     expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([200]));
     expect(new Set(answers.map((answer) => answer.body.refresh_token)).size).toBe(1);
     const [first] = answers;
@@ -102,38 +109,87 @@ describe("sessions", () => {
   it("ends at logout", async () => {
     const person = await signUp();
     expect((await person.call("POST", "/v1/auth/logout")).status).toBe(204);
-    expect(await person.call("GET", "/v1/auth/me")).toMatchObject({ status: 401, body: { code: "credentials-invalid" } });
+    expect(await person.call("GET", "/v1/auth/me")).toMatchObject({
+      status: 401,
+      body: { code: "credentials-invalid" },
+    });
     expect((await call("POST", "/v1/auth/refresh", { body: { refresh_token: person.refreshToken } })).status).toBe(401);
   });
 
   it("are ended by a password change, except the one that asks", async () => {
     const person = await signUp();
     const other = await call("POST", "/v1/auth/login", { body: { email: person.email, password: person.password } });
-    const wrong = await person.call("POST", "/v1/auth/change-password", { body: { currentPassword: "no", newPassword: "another long secret" } });
+    const wrong = await person.call("POST", "/v1/auth/change-password", {
+      body: { currentPassword: "no", newPassword: "another long secret" },
+    });
     expect(wrong).toMatchObject({ status: 422, body: { code: "password-wrong" } });
-    const changed = await person.call("POST", "/v1/auth/change-password", { body: { currentPassword: person.password, newPassword: "another long secret" } });
+    const changed = await person.call("POST", "/v1/auth/change-password", {
+      body: { currentPassword: person.password, newPassword: "another long secret" },
+    });
     expect(changed.status).toBe(200);
     expect((await call("GET", "/v1/auth/me", { as: other.body.access_token })).status).toBe(401);
     expect((await person.call("GET", "/v1/auth/me")).status).toBe(200);
-    expect((await call("POST", "/v1/auth/login", { body: { email: person.email, password: "another long secret" } })).status).toBe(200);
+    expect(
+      (await call("POST", "/v1/auth/login", { body: { email: person.email, password: "another long secret" } })).status,
+    ).toBe(200);
   });
 
   it("may be opaque, extended by refresh without a body", async () => {
     const person = await signUp();
-    const login = await call("POST", "/v1/auth/login", { body: { email: person.email, password: person.password, sessionKind: "opaque" } });
+    const login = await call("POST", "/v1/auth/login", {
+      body: { email: person.email, password: person.password, sessionKind: "opaque" },
+    });
     expect(login.body.token).toMatch(/^ovs_/);
     expect((await call("GET", "/v1/auth/me", { as: login.body.token })).status).toBe(200);
     const extended = await call("POST", "/v1/auth/refresh", { as: login.body.token });
     expect(extended.body.token).toBe(login.body.token);
-    expect((await call("GET", "/v1/auth/me", { as: `${login.body.token.slice(0, 60)}${login.body.token[60] === "A" ? "B" : "A"}${login.body.token.slice(61)}` })).status).toBe(401);
+    expect(
+      (
+        await call("GET", "/v1/auth/me", {
+          as: `${login.body.token.slice(0, 60)}${login.body.token[60] === "A" ? "B" : "A"}${login.body.token.slice(61)}`,
+        })
+      ).status,
+    ).toBe(401);
+  });
+
+  it("refuses two different values for one member, whichever vocabulary each is of", async () => {
+    const person = await signUp();
+    const refused = { status: 422, body: { code: "validation-failed" } };
+    const { email, password, refreshToken } = person;
+    expect(await person.call("PUT", "/v1/users/me", { body: { name: "Ada", displayName: "Grace" } })).toMatchObject(
+      refused,
+    );
+    expect(await call("POST", "/v1/auth/login", { body: { email, username: "grace", password } })).toMatchObject(
+      refused,
+    );
+    expect(
+      await call("POST", "/v1/auth/refresh", { body: { refresh_token: refreshToken, refreshToken: "another" } }),
+    ).toMatchObject(refused);
+    expect((await person.call("PUT", "/v1/users/me", { body: { name: "Ada", displayName: "Ada" } })).body.name).toBe(
+      "Ada",
+    );
+    expect(
+      (await call("POST", "/v1/auth/refresh", { body: { refresh_token: refreshToken, refreshToken } })).status,
+    ).toBe(200);
   });
 
   it("refuses forged and malformed credentials", async () => {
     const person = await signUp();
     const [header, payload, signature] = person.token.split(".");
     const none = btoa(JSON.stringify({ alg: "none", typ: "at+jwt" })).replaceAll("=", "");
-    const forged = [`${none}.${payload}.`, `${header}.${payload}.${"A".repeat(86)}`, `${header}.${payload}x.${signature}`, "garbage", "a.b.c", person.refreshToken];
-    for (const credential of forged) expect(await call("GET", "/v1/auth/me", { as: credential })).toMatchObject({ status: 401, body: { code: "credentials-invalid" } });
+    const forged = [
+      `${none}.${payload}.`,
+      `${header}.${payload}.${"A".repeat(86)}`,
+      `${header}.${payload}x.${signature}`,
+      "garbage",
+      "a.b.c",
+      person.refreshToken,
+    ];
+    for (const credential of forged)
+      expect(await call("GET", "/v1/auth/me", { as: credential })).toMatchObject({
+        status: 401,
+        body: { code: "credentials-invalid" },
+      });
     expect((await call("GET", "/v1/auth/me")).body.code).toBe("credentials-required");
     const two = await call("GET", "/v1/auth/me", { as: person.token, headers: { "x-api-key": "another" } });
     expect(two.body.code).toBe("ambiguous-credentials");

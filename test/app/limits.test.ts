@@ -1,0 +1,20 @@
+/** Limits of open operations: whom they count. */
+import { describe, expect, it } from "vitest";
+import { bindings, call } from "#test/support/harness";
+
+describe("the limit on registrations", () => {
+  it("counts a whole IPv6 network as one caller, and another network as another", async () => {
+    // Closed, so that nothing is made and nothing hashed: the limit comes first.
+    const env = { ...bindings, SIGN_UP: "closed" } as typeof bindings;
+    const body = { email: "ada@example.com", password: "a long enough secret" };
+    const from = (address: string) =>
+      call("POST", "/v1/auth/register", { env, body, headers: { "cf-connecting-ip": address } });
+    for (let host = 1; host <= 60; host += 1)
+      expect((await from(`2001:db8:ffff:1::${host.toString(16)}`)).status).toBe(403);
+    expect(await from("2001:db8:ffff:1:aaaa:bbbb:cccc:dddd")).toMatchObject({
+      status: 429,
+      body: { code: "rate-limited", limit: "register" },
+    });
+    expect((await from("2001:db8:ffff:2::1")).status).toBe(403);
+  });
+});
