@@ -54,7 +54,12 @@ export const loginBody = legacyBody({
 export const refreshBody = legacyBody({
   refresh_token: z.string().max(300).optional(),
   refreshToken: z.string().max(300).optional(),
-}).meta({ id: "Refresh" });
+})
+  .refine((body) => agree(body.refresh_token, body.refreshToken), {
+    path: ["refreshToken"],
+    message: "differs from refresh_token",
+  })
+  .meta({ id: "Refresh" });
 
 export const changePasswordBody = legacyBody({
   currentPassword: z.string().max(4_096),
@@ -65,7 +70,9 @@ export const profileBody = legacyBody({
   name: name.optional(),
   username: username.nullable().optional(),
   displayName: name.optional(),
-}).meta({ id: "ProfileChange" });
+})
+  .refine((body) => agree(body.name, body.displayName), { path: ["displayName"], message: "differs from name" })
+  .meta({ id: "ProfileChange" });
 
 export const userShape = z
   .object({

@@ -97,7 +97,8 @@ function createShelf(ctx: JobCtx, { row, imageCount }: { row: ConversionRow; ima
     const { png, width, height } = sealed;
     const r2Key = imageKey(ctx, { conversionId: row.id, sealId, index });
     const sha256 = createHash("sha256").update(png).digest("hex");
-    await ctx.files.put(r2Key, png, { httpMetadata: { contentType: "image/png" }, sha256 });
+    // The image authenticates itself (GCM), so storage is not asked to hash it a second time.
+    await ctx.files.put(r2Key, png, { httpMetadata: { contentType: "image/png" } });
     const fileName = imageFileName(row.inputFileName, index, imageCount);
     unrecorded.push({
       conversionId: row.id,
