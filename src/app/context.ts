@@ -5,30 +5,11 @@ import type { Ctx, Origin } from "#core/context";
 import { type Bindings, queueOf, readSettings } from "#core/env";
 import { makeId } from "#core/ids";
 import { openLimits } from "#core/limits";
-import { makeLog } from "#core/log";
+import { platformLog } from "#core/log";
 import { networkOf } from "#lib/network-address";
-import type { RateLimitState } from "./rate-limits.ts";
+import type { AppCtx, Execution } from "./app-context.ts";
 import { takeLimit } from "./rate-limits.ts";
 import { runJob } from "./run-job.ts";
-
-interface Execution {
-  waitUntil(work: Promise<unknown>): void;
-}
-
-/** How ids are made: freely, or as a function of an idempotency key. */
-export interface IdSource {
-  seed: string;
-  createdAt: number;
-  next: number;
-}
-
-export interface AppCtx extends Ctx {
-  env: Bindings;
-  execution: Execution;
-  session: D1DatabaseSession;
-  rateLimit: RateLimitState;
-  idSource: IdSource | null;
-}
 
 interface Occasion {
   origin?: Origin;
@@ -68,7 +49,7 @@ export function makeContext(env: Bindings, execution: Execution, occasion: Occas
       source.next += 1;
       return makeId(kind, source.createdAt, createHash("sha256").update(`${source.seed}\n${source.next}`).digest());
     },
-    log: makeLog({ requestId }, writeLine),
+    log: platformLog({ requestId }),
     later: (work) => execution.waitUntil(work.catch((error: unknown) => ctx.log("error", "later.failed", { error }))),
     offer: (message) => offer(ctx, message),
     runNow: (jobId) => runJob(ctx, jobId).then(() => undefined),
@@ -85,9 +66,4 @@ async function offer(ctx: AppCtx, message: Parameters<Ctx["offer"]>[0]): Promise
     // The row is committed: the sweeper offers it again. Failing the request now would invite a second one.
     ctx.log("warn", "queue.send-failed", { jobId: message.jobId, error });
   }
-}
-
-function writeLine(line: string, level: string): void {
-  // oxlint-disable-next-line no-console -- the platform's log is the console; this is the one place that writes to it
-  (level === "error" ? console.error : console.log)(line);
 }

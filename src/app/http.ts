@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import { EnvironmentError, readSettings } from "#core/env";
 import { makeId } from "#core/ids";
+import { platformLog } from "#core/log";
 import { Problem, problemResponse } from "#core/problem";
 import { corsHeaders } from "./cors.ts";
 import { features } from "./features.ts";
@@ -61,19 +62,9 @@ type MaybeCtx = Parameters<typeof commonHeaders>[0] | undefined;
 function answerError(error: Error, ctx: MaybeCtx): Response {
   const requestId = ctx?.requestId ?? newRequestId();
   if (!(error instanceof Problem)) {
-    const line = { requestId, error };
-    if (ctx) ctx.log("error", "request.failed", line);
-    // oxlint-disable-next-line no-console -- without a context (the environment is wrong) there is no logger yet
-    else
-      console.error(
-        JSON.stringify({
-          level: "error",
-          event: "request.failed",
-          requestId,
-          message: String(error),
-          stack: error.stack,
-        }),
-      );
+    // Without a context (the environment is wrong) there is no logger yet.
+    const log = ctx?.log ?? platformLog({ requestId });
+    log("error", "request.failed", { error });
   }
   const response = problemResponse(toProblem(error), requestId);
   if (ctx) for (const [name, value] of Object.entries(commonHeaders(ctx))) response.headers.set(name, value);

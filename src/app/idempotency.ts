@@ -7,15 +7,9 @@ import { createHash } from "node:crypto";
 import type { AnyEndpoint } from "#core/endpoint";
 import { claimKey, findKey, freeKey, keepAnswer } from "#core/idempotency-store";
 import { Problem } from "#core/problem";
-import type { AppCtx } from "./context.ts";
-import type { RawInput } from "./mount.ts";
+import type { AppCtx } from "./app-context.ts";
+import type { Answer, RawInput } from "./exchange.ts";
 import { isJson, readText } from "./read-body.ts";
-
-interface Answer {
-  status: number;
-  body: unknown;
-  headers: Record<string, string>;
-}
 
 interface Call {
   spec: AnyEndpoint;
@@ -93,7 +87,7 @@ async function bodyOf({ request, input, spec }: Call): Promise<string> {
   if (!request.body || !isJson(type)) return `${(type ?? "").split(";")[0]} ${request.headers.get("content-length")}`;
   // The handler reads this body itself: it is handed a request that can be read once more.
   const text = await readText(request);
-  input.request = new Request(request, { body: text });
+  input.request = new Request(request, { method: request.method, body: text });
   return text;
 }
 

@@ -10,19 +10,15 @@ import { Reply } from "#core/endpoint";
 import type { Bindings } from "#core/env";
 import { Problem } from "#core/problem";
 import { enterWorkspace, requireAccess, signIn } from "./credentials.ts";
-import { type AppCtx, makeContext } from "./context.ts";
+import type { AppCtx } from "./app-context.ts";
+import { makeContext } from "./context.ts";
+import type { Answer, RawInput } from "./exchange.ts";
 import { withIdempotency } from "./idempotency.ts";
 import { rateLimitHeaders } from "./rate-limits.ts";
 import { readBody } from "./read-body.ts";
 
 export type App = Hono<{ Bindings: Bindings; Variables: { ctx: AppCtx } }>;
 type HttpContext = Context<{ Bindings: Bindings; Variables: { ctx: AppCtx } }>;
-
-interface Answer {
-  status: number;
-  body: unknown;
-  headers: Record<string, string>;
-}
 
 export function mount(app: App, spec: AnyEndpoint): void {
   const path = spec.path.replaceAll(/\{([^}:]+)(?::([^}]+))?\}/g, (_, name: string, pattern?: string) => (pattern ? `:${name}{${pattern}}` : `:${name}`));
@@ -71,14 +67,6 @@ function consistencyOf(req: HttpContext["req"], access: Access): string {
 /** A client may name its request; anything that could forge a log line is replaced. */
 function clientRequestId(given: string | undefined): string | undefined {
   return given !== undefined && /^[\w.:-]{8,100}$/.test(given) ? given : undefined;
-}
-
-export interface RawInput {
-  params: unknown;
-  query: unknown;
-  body: unknown;
-  bodyText: string;
-  request: Request;
 }
 
 async function readInput(http: HttpContext, spec: AnyEndpoint): Promise<RawInput> {

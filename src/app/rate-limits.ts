@@ -1,17 +1,8 @@
 /** Takes from the exact limits of durable/rate-limiter and keeps the strictest result for the headers of the answer. */
 import type { Limit } from "#core/limits";
 import { Problem } from "#core/problem";
-import { takeToken, type Taken } from "#durable/rate-limiter/client";
-import type { AppCtx } from "./context.ts";
-
-interface Shown {
-  limit: Limit;
-  taken: Taken;
-}
-
-export interface RateLimitState {
-  shown: Shown | null;
-}
+import { takeToken } from "#durable/rate-limiter/client";
+import type { AppCtx, RateLimitState } from "./app-context.ts";
 
 export async function takeLimit(ctx: AppCtx, limit: Limit, principal: string): Promise<void> {
   const taken = await takeToken(ctx.objects.RATE_LIMITER, { principal, limit, cost: 1 }, { nowMs: ctx.now() });

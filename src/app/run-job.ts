@@ -8,10 +8,12 @@ import { addEvent, claimJob, endJob, fence, findJobById, keepLease, leaseMs, req
 import { Problem, type ProblemCode, problemKinds } from "#core/problem";
 import type { JobRow } from "#core/tables";
 import { backoffSeconds } from "#lib/backoff";
-import type { AppCtx } from "./context.ts";
+import type { AppCtx } from "./app-context.ts";
 
 const system: Actor = { kind: "system" };
 const progressEveryMs = 1_000;
+/** Runs beyond a job's attempts that try to clean up. */
+const maxCleanUps = 20;
 
 class LeaseLost extends Error {}
 class CancelRequested extends Error {}
@@ -75,8 +77,14 @@ async function runOnce(ctx: JobCtx, job: AnyJob, { row, payload }: { row: JobRow
   }
 }
 
+/** A clean-up that fails is repeated with the next run, but not for ever: at last the row ends all the same, and a person is told. */
 async function abandon<End extends Ended>(ctx: JobCtx, job: AnyJob, payload: never, end: End): Promise<End> {
-  await job.abandon?.(ctx, payload);
+  try {
+    await job.abandon?.(ctx, payload);
+  } catch (error) {
+    if (error instanceof LeaseLost || ctx.attempt <= job.attempts + maxCleanUps) throw error;
+    ctx.log("error", "job.clean-up-given-up", { error, attempt: ctx.attempt });
+  }
   return end;
 }
 
@@ -142,14 +150,14 @@ function isFenceFailure(error: unknown): boolean {
   return false;
 }
 
-/** A message that the queue gave up on: its row ends, so that nothing stays queued for ever, and a person is told. */
+/** A message that the queue gave up on: its row ends if nobody else runs it, so that nothing stays queued for ever, and a person is told. */
 export async function buryJob(ctx: AppCtx, jobId: string): Promise<void> {
   const row = await findJobById(ctx, jobId);
   if (!row || row.endedAt !== null) return;
   ctx.log("error", "job.dead-letter", { jobId, job: row.name, workspaceId: row.workspaceId });
-  const outcome = await runJob(ctx, jobId, { isDeadLetter: true });
-  // Another run holds the lease, or the row waits for its time: the dead letter is asked again later.
-  if (outcome === "not-claimed") throw new Error("the job is not free yet");
+  // Not claimed: a run of another message holds the lease, or the row waits for its time and has a message of its own for it. Both are
+  // alive, and if they die the sweeper sees to them; asking again later could only end a job that is well.
+  await runJob(ctx, jobId, { isDeadLetter: true });
 }
 
 function safeJson(text: string): unknown {

@@ -48,3 +48,11 @@ export function makeLog(common: LogFields, write: (line: string, level: Level) =
     write(JSON.stringify({ level, event, ...common, ...(redact(fields) as LogFields) }), level);
   };
 }
+
+/** A logger that writes where the platform collects logs: the console. The one place that touches it. */
+export function platformLog(common: LogFields): Log {
+  return makeLog(common, (line, level) => {
+    // oxlint-disable-next-line no-console -- see above
+    (level === "error" ? console.error : console.log)(line);
+  });
+}

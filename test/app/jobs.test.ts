@@ -24,6 +24,7 @@ const probe = defineJob({
   run: (ctx) => behave(ctx),
   abandon: async (_, { label }) => {
     abandoned.push(label);
+    if (label === "stuck") throw new Error("storage does not answer");
   },
 });
 
@@ -153,6 +154,21 @@ describe("the lease", () => {
     await runJob(systemContext(), id);
     expect(await findJobById(systemContext(), id)).toMatchObject({ state: "failed", problemCode: "job-lost" });
     expect(abandoned).toEqual(["work"]);
+  });
+});
+
+describe("a clean-up that fails", () => {
+  it("is repeated with the next run, and not for ever", async () => {
+    const id = await enqueue("stuck");
+    const dead = (attempt: number) =>
+      age(id, `state = 'running', lease_token = 'dead', lease_until = 1, attempt = ${attempt}`);
+    await dead(3);
+    await runJob(systemContext(), id);
+    expect(await stateOf(id)).toBe("running");
+    await dead(3 + 20);
+    await runJob(systemContext(), id);
+    expect(await findJobById(systemContext(), id)).toMatchObject({ state: "failed", problemCode: "job-lost" });
+    expect(abandoned).toEqual(["stuck", "stuck"]);
   });
 });
 

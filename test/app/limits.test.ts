@@ -18,3 +18,20 @@ describe("the limit on registrations", () => {
     expect((await from("2001:db8:ffff:2::1")).status).toBe(403);
   });
 });
+
+describe("the limit on sign-ins", () => {
+  it("counts tries for whatever address of a person, from one network", async () => {
+    const email = `${crypto.randomUUID()}@example.com`;
+    const from = (address: string) =>
+      call("POST", "/v1/auth/login", {
+        body: { email, password: "a guess" },
+        headers: { "cf-connecting-ip": address },
+      });
+    const statuses: number[] = [];
+    // Locked after five, so that the others cost no hash.
+    for (let tries = 0; tries < 100; tries += 1) statuses.push((await from("192.0.2.77")).status);
+    expect(statuses.filter((status) => status === 429)).toEqual([]);
+    expect(await from("192.0.2.77")).toMatchObject({ status: 429, body: { code: "rate-limited", limit: "sign-in" } });
+    expect((await from("192.0.2.78")).status).toBe(423);
+  });
+});

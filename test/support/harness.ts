@@ -1,7 +1,8 @@
 /** Drives the Worker as its clients do: requests go to its `fetch` in this very isolate, against real bindings. */
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { type AppCtx, makeContext } from "#app/context";
+import type { AppCtx } from "#app/app-context";
+import { makeContext } from "#app/context";
 import type { Bindings } from "#core/env";
 import worker from "../../src/index.ts";
 

@@ -39,10 +39,21 @@ interface Attempt {
   sessionKind: SessionChoice;
 }
 
-export async function signIn(
-  ctx: Ctx,
-  given: Attempt,
-): Promise<{ user: UserRow; plan: "free" | "pro" | "enterprise"; tokens: TokenShape }> {
+interface SignedInUser {
+  user: UserRow;
+  plan: PlanName;
+  tokens: TokenShape;
+}
+
+/** The place comes before the limit: what waits has cost next to nothing yet. */
+export function signIn(ctx: Ctx, given: Attempt): Promise<SignedInUser> {
+  return inPlace(ctx, async () => {
+    await ctx.takeOpenLimit("sign-in");
+    return attemptSignIn(ctx, given);
+  });
+}
+
+async function attemptSignIn(ctx: Ctx, given: Attempt): Promise<SignedInUser> {
   const name = (given.email ?? given.username ?? "").toLowerCase();
   const lock = { addressHash: addressHash(ctx.settings.masterKeys[0], name), nowMs: ctx.now() };
   const [attempt, user] = await Promise.all([

@@ -5,6 +5,8 @@ export interface Counts {
   uploads: number;
   uploadMebibytes: { least: number; most: number };
   conversions: number;
+  /** Of what is sealed beside the uploads. */
+  smallBytes: { least: number; most: number };
   kills: number;
 }
 
@@ -52,7 +54,6 @@ export interface OpenWork extends Common {
 export type Work = UploadWork | SealWork | SealLargeWork | OpenWork;
 
 const shares = { open: 0.2, sealLarge: 0.05, form: 0.3, formatOne: 0.3, deleteSource: 0.1, compressible: 0.5 };
-const smallBytes = { least: 50_000, most: 2_000_000 };
 const mebibyte = 1_048_576;
 
 export function planWork(counts: Counts, people: number, chance: Chance): Work[] {
@@ -79,7 +80,7 @@ export function planWork(counts: Counts, people: number, chance: Chance): Work[]
     return {
       ...common(`seal-${index}`),
       kind: "seal",
-      sound: sound(smallBytes.least, smallBytes.most),
+      sound: sound(counts.smallBytes.least, counts.smallBytes.most),
       how,
       sealing: planSealing(chance),
     };

@@ -81,24 +81,38 @@ function makeAdmission(work: readonly Work[], lives: number): Admission {
 
 /** Every second life ends at some moment, the others right after an acknowledgement: what was only promised then must still be kept. */
 async function liveAndDie(office: Office, figures: StormFigures): Promise<void> {
-  if (figures.kills % 2 === 0) await nextPromise(office);
-  else await someMoment(office);
-  figures.hit.push(office.underWay);
-  figures.open.push(office.records.conversions.filter(({ state }) => !ended.has(state)).length);
-  await office.stage.kill();
-  figures.kills += 1;
+  const strike = () => {
+    figures.hit.push(office.underWay);
+    figures.open.push(office.records.conversions.filter(({ state }) => !ended.has(state)).length);
+    figures.kills += 1;
+    return office.stage.kill();
+  };
+  if (figures.kills % 2 === 0) return atPromise(office, strike);
+  await someMoment(office);
+  return strike();
+}
+
+/** Strikes in the very turn in which an acknowledgement is read: a sealing takes milliseconds, and should not be over yet. */
+async function atPromise(office: Office, strike: () => Promise<void>): Promise<void> {
+  const struck = Promise.withResolvers<void>();
+  let left = office.chance.between(1, 3);
+  const fire = () => {
+    clearTimeout(timer);
+    office.onPromise = null;
+    strike().then(struck.resolve, struck.reject);
+  };
+  const timer = setTimeout(fire, promiseMs);
+  office.onPromise = () => {
+    left -= 1;
+    if (left === 0) fire();
+  };
+  await struck.promise;
 }
 
 /** While requests are under way, if there are any. */
 async function someMoment(office: Office): Promise<void> {
   await pause(office.chance.between(life.leastMs, life.mostMs));
   for (const until = Date.now() + idleMs; office.underWay === 0 && Date.now() < until;) await pause(5);
-}
-
-async function nextPromise(office: Office): Promise<void> {
-  const wanted = office.records.conversions.length + office.chance.between(1, 3);
-  const until = Date.now() + promiseMs;
-  while (office.records.conversions.length < wanted && Date.now() < until) await pause(2);
 }
 
 const startTries = 3;

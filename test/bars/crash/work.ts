@@ -43,6 +43,8 @@ export interface Office extends Crew {
   /** An imported format 1 key of each person, by workspace id. */
   importedKeys: ReadonlyMap<string, string>;
   records: Records;
+  /** Called when a conversion is acknowledged. */
+  onPromise: (() => void) | null;
 }
 
 export class Refused extends Error {}
@@ -308,6 +310,7 @@ async function start(
     problem: null,
   };
   office.records.conversions.push(record);
+  office.onPromise?.();
   return record;
 }
 

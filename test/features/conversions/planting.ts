@@ -1,5 +1,5 @@
 /** Conversions whose jobs only the test runs, and storage that stands still or fails where a test wants it to. */
-import type { AppCtx } from "#app/context";
+import type { AppCtx } from "#app/app-context";
 import type { WorkspaceCtx } from "#core/context";
 import { startOpening } from "#features/conversions/start-opening";
 import { startSealing, takeIds } from "#features/conversions/start-sealing";

@@ -1,6 +1,6 @@
 /** What the tests of conversions share: audio and images as files of a workspace, conversions through HTTP, and looks behind the API. */
 import { runJob } from "#app/run-job";
-import type { AppCtx } from "#app/context";
+import type { AppCtx } from "#app/app-context";
 import type { WorkspaceCtx } from "#core/context";
 import { readTotals } from "#durable/ledger/client";
 import { storeStream } from "#features/media/service";

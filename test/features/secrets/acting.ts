@@ -3,7 +3,7 @@ import type { WorkspaceCtx } from "#core/context";
 import type { Bindings } from "#core/env";
 import { makeId } from "#core/ids";
 import { insertJob } from "#core/job-store";
-import type { AppCtx } from "#app/context";
+import type { AppCtx } from "#app/app-context";
 import { runJob } from "#app/run-job";
 import { createDataKey, openDataKey } from "#features/secrets/service";
 import { bindings, type Person, systemContext } from "#test/support/harness";
