@@ -34,4 +34,18 @@ describe("the limit on sign-ins", () => {
     expect(await from("192.0.2.77")).toMatchObject({ status: 429, body: { code: "rate-limited", limit: "sign-in" } });
     expect((await from("192.0.2.78")).status).toBe(423);
   });
+
+  it("refuses a flood from one network without a place, so that others still sign in", async () => {
+    const from = (address: string, email: string) =>
+      call("POST", "/v1/auth/login", {
+        body: { email, password: "a guess" },
+        headers: { "cf-connecting-ip": address },
+      });
+    const email = `${crypto.randomUUID()}@example.com`;
+    for (let tries = 0; tries < 101; tries += 1) await from("192.0.2.87", email);
+    const flood = Promise.all(Array.from({ length: 150 }, () => from("192.0.2.87", email)));
+    const other = await from("192.0.2.88", `${crypto.randomUUID()}@example.com`);
+    expect(other).toMatchObject({ status: 401, body: { code: "sign-in-failed" } });
+    expect(new Set((await flood).map((answer) => answer.status))).toEqual(new Set([429]));
+  });
 });

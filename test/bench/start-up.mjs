@@ -1,8 +1,9 @@
 /** From process start to the first answer, ours over a bare Worker, per published route. workerd itself, nothing around it. */
 import { spawn } from "node:child_process";
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { report } from "./report.mjs";
 import { bundle, freePort, percentile, secrets } from "./start-worker.mjs";
 
 const rounds = Number(process.env.ROUNDS ?? 25);
@@ -47,9 +48,11 @@ export async function firstAnswerMs(folder, port, path) {
 export async function prepare(entry, { bindings, flags }) {
   const folder = mkdtempSync(join(tmpdir(), "overtone-start-"));
   const port = await freePort();
-  writeFileSync(join(folder, "index.mjs"), await bundle(entry));
-  copyFileSync("node_modules/@phi-ag/argon2/dist/argon2.wasm", join(folder, "argon2.wasm"));
-  const modules = ['(name = "index.mjs", esModule = embed "index.mjs")', '(name = "argon2.wasm", wasm = embed "argon2.wasm")'];
+  const { script, wasm } = await bundle(entry);
+  writeFileSync(join(folder, "index.mjs"), script);
+  for (const [name, contents] of wasm) writeFileSync(join(folder, name), contents);
+  const embedded = Array.from(wasm.keys(), (name) => `(name = "${name}", wasm = embed "${name}")`);
+  const modules = ['(name = "index.mjs", esModule = embed "index.mjs")', ...embedded];
   writeFileSync(join(folder, "config.capnp"), config(port, { modules, bindings, flags }));
   return { folder, port };
 }
@@ -75,4 +78,4 @@ export async function run() {
 
 const round = (value) => Math.round(value * 1_000) / 1_000;
 
-if (import.meta.filename === process.argv[1]) for (const line of await run()) console.log(JSON.stringify(line));
+if (import.meta.filename === process.argv[1]) report(await run());

@@ -1,6 +1,8 @@
 /** Starts a bundled Worker in workerd with local bindings and no proxy in front: figures are of the Worker, not of a development server. */
 import { readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { createServer } from "node:net";
+import { basename, join } from "node:path";
 import { build } from "esbuild";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { generateKeyPairSync, randomBytes } from "node:crypto";
@@ -15,7 +17,10 @@ export async function freePort() {
   });
 }
 
+/** The script, and the .wasm files that it imports by name. */
 export async function bundle(entry) {
+  const wasm = new Map();
+  const require = createRequire(import.meta.url);
   const result = await build({
     entryPoints: [entry],
     bundle: true,
@@ -33,12 +38,16 @@ export async function bundle(entry) {
       {
         name: "wasm",
         setup: (plugin) => {
-          plugin.onResolve({ filter: /\.wasm$/ }, () => ({ path: "./argon2.wasm", external: true }));
+          plugin.onResolve({ filter: /\.wasm$/ }, ({ path, resolveDir }) => {
+            const name = basename(path);
+            wasm.set(name, readFileSync(path.startsWith(".") ? join(resolveDir, path) : require.resolve(path)));
+            return { path: `./${name}`, external: true };
+          });
         },
       },
     ],
   });
-  return result.outputFiles[0].text;
+  return { script: result.outputFiles[0].text, wasm };
 }
 
 export function secrets() {
@@ -50,14 +59,13 @@ export function secrets() {
 /** Everything that wrangler.toml binds; sign-in limits are wide because a bench comes from one address. */
 export async function startWorker({ entry, bindings = {}, bare = false }) {
   const port = await freePort();
-  const script = await bundle(entry);
-  const wasm = readFileSync("node_modules/@phi-ag/argon2/dist/argon2.wasm");
+  const { script, wasm } = await bundle(entry);
   const queues = ["conversion", "transcription", "distribution", "delivery"];
   const common = {
     name: "bench",
     modules: [
       { type: "ESModule", path: "index.mjs", contents: script },
-      ...(bare ? [] : [{ type: "CompiledWasm", path: "argon2.wasm", contents: wasm }]),
+      ...Array.from(wasm, ([path, contents]) => ({ type: "CompiledWasm", path, contents })),
     ],
     compatibilityDate: "2026-10-15",
     compatibilityFlags: ["nodejs_compat", "enable_request_signal"],

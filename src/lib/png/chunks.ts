@@ -6,6 +6,7 @@ import { PngError, type PngReason } from "#lib/png/error";
 export const PNG_HEAD_BYTES = 33;
 /** Length, type and CRC around a chunk's data. */
 export const CHUNK_FRAME_BYTES = 12;
+export const CHUNK_TYPE_BYTES = 4;
 /** PNG (third edition) section 5.3: a chunk length never exceeds 2^31 - 1. */
 export const CHUNK_BYTES_MAX = 0x7fff_ffff;
 
@@ -13,6 +14,12 @@ export const IHDR = 0x4948_4452;
 export const PLTE = 0x504c_5445;
 export const IDAT = 0x4944_4154;
 export const IEND = 0x4945_4e44;
+
+/** An IDAT whose CRC was not compared yet: type and data, and the CRC that they should have. */
+export interface DataChunk {
+  readonly body: Uint8Array;
+  readonly crc: number;
+}
 
 /** What IHDR says of an image that this reader takes: 8 bits a channel, 3 channels (RGB) or 4 (RGBA). */
 export interface PngSize {

@@ -4,11 +4,20 @@
  * over. It does not apply gamma or colour profiles: the stored bytes are the message.
  */
 import { inflateSync } from "node:zlib";
-import { CHUNK_FRAME_BYTES, IDAT, IEND, type PngSize, checkChunkOrder, readPngSize } from "#lib/png/chunks";
+import {
+  CHUNK_FRAME_BYTES,
+  CHUNK_TYPE_BYTES,
+  type DataChunk,
+  IDAT,
+  IEND,
+  type PngSize,
+  checkChunkOrder,
+  readPngSize,
+} from "#lib/png/chunks";
 import { crc32 } from "#lib/png/crc";
 import { PngError } from "#lib/png/error";
-import { copyStoredRows } from "#lib/png/stored";
 import { dropAlpha, unfilterRow } from "#lib/png/rows";
+import { copyStoredRows } from "#lib/png/stored";
 
 const FIRST_CHUNK_OFFSET = 8;
 
@@ -28,15 +37,19 @@ export interface DecodeOptions {
 /** Decodes `png`. Throws PngError; `too-large` (more than `rgbBytesMax` bytes of RGB) is found before inflating. */
 export function decodePng(png: Uint8Array, options: DecodeOptions): PngPixels {
   const size = readPngSize(png, options);
-  const data = readData(png);
-  const rgb = copyStoredRows(data, size, options.reuse) ?? inflatePixels(data, size);
-  return { width: size.width, height: size.height, rgb };
+  const { width, height } = size;
+  const chunks = readDataChunks(png);
+  const [first] = chunks;
+  const stored = chunks.length === 1 && first !== undefined ? copyStoredRows(first, size, options.reuse) : undefined;
+  if (stored !== undefined) return { width, height, rgb: stored };
+  for (const { body, crc } of chunks) if (crc32(body) !== crc) throw new PngError("damaged", "CRC");
+  return { width, height, rgb: inflatePixels(joinData(chunks), size) };
 }
 
-/** Walks the chunks, checks their order and CRCs, and gives the zlib stream: a view of `png` when there is one IDAT. */
-function readData(png: Uint8Array): Uint8Array {
+/** Walks the chunks and checks their order and the CRCs of all but the IDATs, which are returned. */
+function readDataChunks(png: Uint8Array): DataChunk[] {
   const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
-  const parts: Uint8Array[] = [];
+  const chunks: DataChunk[] = [];
   let previousType = 0;
   let offset = FIRST_CHUNK_OFFSET;
   while (previousType !== IEND) {
@@ -44,17 +57,20 @@ function readData(png: Uint8Array): Uint8Array {
     const type = view.getUint32(offset + 4);
     const end = offset + CHUNK_FRAME_BYTES + view.getUint32(offset);
     if (end > png.byteLength) throw new PngError("damaged", "truncated chunk");
-    if (crc32(png.subarray(offset + 4, end - 4)) !== view.getUint32(end - 4)) throw new PngError("damaged", "CRC");
-    checkChunkOrder({ type, previousType, hasData: parts.length > 0 });
-    if (type === IDAT) parts.push(png.subarray(offset + 8, end - 4));
+    checkChunkOrder({ type, previousType, hasData: chunks.length > 0 });
+    const chunk = { body: png.subarray(offset + 4, end - 4), crc: view.getUint32(end - 4) };
+    if (type === IDAT) chunks.push(chunk);
+    else if (crc32(chunk.body) !== chunk.crc) throw new PngError("damaged", "CRC");
     previousType = type;
     offset = end;
   }
   if (offset !== png.byteLength) throw new PngError("damaged", "data after the end");
-  return joinParts(parts);
+  return chunks;
 }
 
-function joinParts(parts: readonly Uint8Array[]): Uint8Array {
+/** The zlib stream: a view of the file when there is one IDAT. */
+function joinData(chunks: readonly DataChunk[]): Uint8Array {
+  const parts = chunks.map(({ body }) => body.subarray(CHUNK_TYPE_BYTES));
   const [first] = parts;
   if (parts.length === 1 && first !== undefined) return first;
   const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));

@@ -18,10 +18,9 @@ const IDAT_OFFSET = 33;
 const BLOCKS_OFFSET = IDAT_OFFSET + 8 + 2;
 /** Adler-32, CRC and IEND. */
 const END_BYTES = 4 + 4 + END_CHUNK.byteLength;
-/** RFC 1951 section 3.2.4: LEN is 16 bits. 5 + 65,535 is a multiple of four, so every block starts where Adler-32 is fast. */
+/** RFC 1951 section 3.2.4: LEN is 16 bits. */
 const BLOCK_BYTES_MAX = 65_535;
 const BLOCK_HEADER_BYTES = 5;
-const SLICE_OFFSET = 3;
 /** Eight blocks and the start of the file; it must hold one block at least. */
 const SLICE_BYTES = BLOCKS_OFFSET + 8 * (BLOCK_HEADER_BYTES + BLOCK_BYTES_MAX);
 /** PNG (third edition) section 5.6: no dimension and no chunk length over 2^31 - 1. */
@@ -86,16 +85,15 @@ function* writeSlices(memory: Uint8Array<ArrayBuffer>, image: PngInput): Generat
     const sizeBytes = Math.min(BLOCK_BYTES_MAX, streamBytes - done);
     if (end + BLOCK_HEADER_BYTES + sizeBytes > memory.byteLength) {
       yield memory.subarray(start, end);
-      // Not 0: the data after the block's header must begin at a multiple of four, where Adler-32 is fast.
-      start = SLICE_OFFSET;
-      end = SLICE_OFFSET;
+      start = 0;
+      end = 0;
     }
     const data = end + BLOCK_HEADER_BYTES;
     memory[end] = done + sizeBytes === streamBytes ? 1 : 0;
     view.setUint16(end + 1, sizeBytes, true);
     view.setUint16(end + 3, ~sizeBytes & 0xffff, true);
     writeRows(memory, source, { start: data, end: data + sizeBytes, column: done % rowBytes, rowBytes });
-    sums.adler = adler32(memory, { offset: data, sizeBytes }, sums.adler);
+    sums.adler = adler32(memory.subarray(data, data + sizeBytes), sums.adler);
     sums.crc = crc32(memory.subarray(end, data + sizeBytes), sums.crc);
     done += sizeBytes;
     end = data + sizeBytes;

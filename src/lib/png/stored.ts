@@ -1,57 +1,70 @@
 /**
  * The short way for images that `encodePng` wrote: RGB, filter 0, nothing but stored blocks. Their rows are copied straight
- * out of the file, without zlib. It refuses nothing: whatever is not exactly of that form goes the general way.
+ * out of the file, without zlib. Whatever is not exactly of that form is left to the general way.
  */
-import type { PngSize } from "#lib/png/chunks";
+import { CHUNK_TYPE_BYTES, type DataChunk, type PngSize } from "#lib/png/chunks";
+import { crc32 } from "#lib/png/crc";
+import { PngError } from "#lib/png/error";
 import { takeMemory } from "#lib/png/memory";
 
+const ZLIB_HEADER_BYTES = 2;
 const BLOCK_HEADER_BYTES = 5;
 const ADLER_BYTES = 4;
 
 /**
- * The RGB bytes in the zlib stream `data`, or undefined when it has another form (then `reuse` may hold rubbish). Adler-32 is not computed: the CRC of the
- * chunk, checked before, covers the same bytes.
+ * The RGB bytes in the only IDAT of an image, or undefined when it has another form (then `reuse` may hold rubbish).
+ * Compares the CRC block by block, while the bytes are in the cache, and throws PngError `damaged` for a wrong one.
+ * Adler-32 is not computed: the CRC covers the same bytes.
  */
 export function copyStoredRows(
-  data: Uint8Array,
+  chunk: DataChunk,
   size: PngSize,
   reuse?: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer> | undefined {
+  const { body } = chunk;
   const rowBytes = size.width * 3 + 1;
   const streamBytes = rowBytes * size.height;
-  // 8: deflate with a window of 32 KiB or less; 0x20: a preset dictionary (RFC 1950 section 2.2).
-  const isZlib = data.byteLength > 2 && ((data[0] ?? 0) & 0x8f) === 8 && ((data[1] ?? 0) & 0x20) === 0;
-  if (size.channels !== 3 || !isZlib || (((data[0] ?? 0) << 8) | (data[1] ?? 0)) % 31 !== 0) return undefined;
-  if (data.byteLength < streamBytes + BLOCK_HEADER_BYTES + 2 + ADLER_BYTES) return undefined;
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const end = body.byteLength - ADLER_BYTES;
+  let offset = CHUNK_TYPE_BYTES + ZLIB_HEADER_BYTES;
+  if (size.channels !== 3 || end < offset + BLOCK_HEADER_BYTES + streamBytes || !isZlib(body)) return undefined;
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   const rgb = takeMemory(size.width * 3 * size.height, reuse);
-  let offset = 2;
+  let crc = crc32(body.subarray(0, offset));
   let done = 0;
-  let isLast = false;
-  while (!isLast) {
-    if (offset + BLOCK_HEADER_BYTES > data.byteLength) return undefined;
+  for (let isLast = false; !isLast; ) {
+    if (offset + BLOCK_HEADER_BYTES > end) return undefined;
     const sizeBytes = view.getUint16(offset + 1, true);
-    const kind = data[offset] ?? 0xff;
-    isLast = kind === 1;
-    if (kind > 1 || view.getUint16(offset + 3, true) !== (~sizeBytes & 0xffff)) return undefined;
     const start = offset + BLOCK_HEADER_BYTES;
-    offset = start + sizeBytes;
-    if (offset > data.byteLength || done + sizeBytes > streamBytes) return undefined;
-    if (!copyBlock(data, rgb, { start, end: offset, done, rowBytes })) return undefined;
+    const stop = start + sizeBytes;
+    isLast = body[offset] === 1;
+    const isStored = (isLast || body[offset] === 0) && view.getUint16(offset + 3, true) === (~sizeBytes & 0xffff);
+    if (!isStored || stop > end || done + sizeBytes > streamBytes) return undefined;
+    if (!copyBlock(body, rgb, { start, stop, done, rowBytes })) return undefined;
+    crc = crc32(body.subarray(offset, stop), crc);
     done += sizeBytes;
+    offset = stop;
   }
-  return done === streamBytes && offset + ADLER_BYTES === data.byteLength ? rgb : undefined;
+  if (done !== streamBytes || offset !== end) return undefined;
+  if (crc32(body.subarray(end), crc) !== chunk.crc) throw new PngError("damaged", "CRC");
+  return rgb;
+}
+
+/** RFC 1950 section 2.2: method 8 with a window of at most 32 KiB, no preset dictionary, a multiple of 31. */
+function isZlib(body: Uint8Array): boolean {
+  const method = body[CHUNK_TYPE_BYTES] ?? 0;
+  const flags = body[CHUNK_TYPE_BYTES + 1] ?? 0;
+  return (method & 0x8f) === 8 && (flags & 0x20) === 0 && (method * 256 + flags) % 31 === 0;
 }
 
 /** Copies the pixels of one block; false when a row has a filter. `done` bytes of the stream came before it. */
 function copyBlock(
   data: Uint8Array,
   rgb: Uint8Array,
-  block: { start: number; end: number; done: number; rowBytes: number },
+  block: { start: number; stop: number; done: number; rowBytes: number },
 ): boolean {
-  const { rowBytes, end } = block;
+  const { rowBytes, stop } = block;
   let { start, done } = block;
-  while (start < end) {
+  while (start < stop) {
     const column = done % rowBytes;
     if (column === 0) {
       if (data[start] !== 0) return false;
@@ -59,7 +72,7 @@ function copyBlock(
       done++;
       continue;
     }
-    const sizeBytes = Math.min(rowBytes - column, end - start);
+    const sizeBytes = Math.min(rowBytes - column, stop - start);
     // Of the bytes before, one in each row so far was a filter.
     rgb.set(data.subarray(start, start + sizeBytes), done - Math.ceil(done / rowBytes));
     start += sizeBytes;

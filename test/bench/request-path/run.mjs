@@ -42,7 +42,7 @@ async function load(url, { headers, concurrency, pid }) {
 }
 
 let addresses = 0;
-const nextAddress = () => `2001:db8::${(addresses += 1).toString(16)}`;
+const nextAddress = () => `198.18.${(addresses += 1) >> 8}.${addresses & 255}`;
 
 async function person(worker) {
   const credentials = { email: `bench-${Date.now()}-${Math.random()}@example.com`, password: "a long enough bench secret" };

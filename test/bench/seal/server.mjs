@@ -1,23 +1,36 @@
 /** Starts the benchmark Worker in workerd, reached directly on loopback, not through Miniflare's own entry Worker. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { Miniflare, convertV4MiniflareOptions } from "miniflare";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
+/** The script and the .wasm modules it imports, which stay files of their own. */
 async function bundle() {
+  const wasm = new Map();
+  const keepWasm = {
+    name: "keep-wasm",
+    setup(plugin) {
+      plugin.onResolve({ filter: /\.wasm$/ }, ({ path, resolveDir }) => {
+        wasm.set(basename(path), readFileSync(join(resolveDir, path)));
+        return { path: `./${basename(path)}`, external: true };
+      });
+    },
+  };
   const { outputFiles } = await build({
     entryPoints: [join(root, "test/bench/seal/worker.ts")],
     external: ["node:*"],
+    plugins: [keepWasm],
     bundle: true,
     minify: true,
     write: false,
     format: "esm",
     target: "es2024",
   });
-  return outputFiles[0].text;
+  const script = { type: "ESModule", path: "index.mjs", contents: outputFiles[0].text };
+  return [script, ...Array.from(wasm, ([path, contents]) => ({ type: "CompiledWasm", path, contents }))];
 }
 
 /** A running Worker: `url`, `peakMemory` of its process, `stop`. */
@@ -25,8 +38,7 @@ export async function startWorker() {
   const before = childProcesses();
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
-      modules: true,
-      script: await bundle(),
+      modules: await bundle(),
       compatibilityDate: "2026-10-15",
       compatibilityFlags: ["nodejs_compat"],
       unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],

@@ -26,11 +26,10 @@ export default {
     if (request.body === null) return new Response("a body is needed", { status: 400 });
     const dataKey = await importDataKey(range(0, 32));
     if (url.pathname === "/open-image") return openImage(request, { dataKey });
-    const body = createReader(request.body);
     const fileSizeBytes = Number(request.headers.get("content-length"));
-    if (url.pathname === "/open") return respond(openShards(body, { dataKey }));
+    if (url.pathname === "/open") return respond(openShards(request.body, { dataKey }));
     const compress = url.searchParams.get("compress") === "true";
-    return respond(sealShards(body, { dataKey, fileSizeBytes, compress }));
+    return respond(sealShards(request.body, { dataKey, fileSizeBytes, compress }));
   },
 };
 
@@ -49,7 +48,8 @@ interface Reader {
   fill(memory: ArrayBuffer, range: { offset: number; sizeBytes: number }): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-function createReader(body: ReadableStream<Uint8Array>): Reader {
+/** `onPiece` sees each piece as it arrives, when it is in the processor's cache. */
+function createReader(body: ReadableStream<Uint8Array>, onPiece: (piece: Uint8Array) => void): Reader {
   const reader = body.getReader({ mode: "byob" });
   return {
     async fill(given, { offset, sizeBytes }) {
@@ -61,6 +61,7 @@ function createReader(body: ReadableStream<Uint8Array>): Reader {
         if (value === undefined) throw new Error("the body was read before");
         memory = value.buffer as ArrayBuffer;
         done += value.byteLength;
+        onPiece(value);
         if (value.byteLength < wanted) break;
       }
       return new Uint8Array(memory, 0, offset + done);
@@ -74,19 +75,19 @@ function* slices(bytes: Uint8Array): Generator<Uint8Array> {
 }
 
 async function* sealShards(
-  body: Reader,
+  body: ReadableStream<Uint8Array>,
   file: Pick<SealShardInput, "dataKey" | "fileSizeBytes" | "compress">,
 ): AsyncGenerator<Uint8Array> {
   const hash = createWholeHash();
+  const reader = createReader(body, (piece) => hash.update(piece));
   const ids = { conversionId: range(0xa0, 16), keyId: range(0xb0, 16), noncePrefix: range(0xc0, 7) };
   const metadata = { createdAt: "2026-11-20T00:00:00.000Z", name: "tone.wav", type: "audio/wav" };
   const shardCount = shardCountOf(file.fileSizeBytes);
   const reuse = new Uint8Array(SLICE_BYTES + 1_024);
   let memory = new ArrayBuffer(SHARD_BYTES);
   for (let shardIndex = 0; shardIndex < shardCount; shardIndex++) {
-    const bytes = await body.fill(memory, { offset: 0, sizeBytes: shardBytesOf(file.fileSizeBytes, shardIndex) });
+    const bytes = await reader.fill(memory, { offset: 0, sizeBytes: shardBytesOf(file.fileSizeBytes, shardIndex) });
     memory = bytes.buffer;
-    hash.update(bytes);
     const first = shardIndex === 0 ? { metadata } : {};
     const last = shardIndex === shardCount - 1 ? { wholeHash: hash.digest() } : {};
     const { parts, width, height } = await encryptShard({
@@ -109,19 +110,22 @@ async function openImage(request: Request, keys: { dataKey: CryptoKey }): Promis
   return new Response(bytes);
 }
 
-async function* openShards(body: Reader, keys: { dataKey: CryptoKey }): AsyncGenerator<Uint8Array> {
+async function* openShards(body: ReadableStream<Uint8Array>, keys: { dataKey: CryptoKey }): AsyncGenerator<Uint8Array> {
   const hash = createWholeHash();
+  const reader = createReader(body, () => undefined);
   const reuse = new Uint8Array(PNG_BYTES_MAX);
   let memory = new ArrayBuffer(PNG_BYTES_MAX);
   for (;;) {
-    const start = await body.fill(memory, { offset: 0, sizeBytes: PNG_START_BYTES });
+    const start = await reader.fill(memory, { offset: 0, sizeBytes: PNG_START_BYTES });
     const sizeBytes = new DataView(start.buffer).getUint32(33) + PNG_END_BYTES;
-    const png = await body.fill(start.buffer, { offset: PNG_START_BYTES, sizeBytes });
+    const png = await reader.fill(start.buffer, { offset: PNG_START_BYTES, sizeBytes });
     memory = png.buffer;
     const { rgb } = decodePng(png, { rgbBytesMax: RGB_BYTES_MAX, reuse });
     const opened = await openShard({ ...keys, rgb });
-    hash.update(opened.bytes);
-    yield* slices(opened.bytes);
+    for (const slice of slices(opened.bytes)) {
+      hash.update(slice);
+      yield slice;
+    }
     releaseMemory(opened.bytes);
     if (opened.wholeHash === undefined) continue;
     if (hash.digest().some((byte, index) => byte !== opened.wholeHash?.[index])) throw new Error("hash-mismatch");
