@@ -1,5 +1,5 @@
 /**
- * Seals one file, image after image. Every image that is stored is recorded at once, so a run that died is taken up where it was; all
+ * Seals one file, image after image. Images that are stored are recorded soon after, so a run that died is taken up where it was; all
  * bytes are functions of what the row holds, so it does not matter which run wrote an image. At most two shards are in memory.
  */
 import { createHash } from "node:crypto";
@@ -10,7 +10,6 @@ import { releaseStorage, reserveStorage, settleStorage } from "#features/media/s
 import { findFile, listFileUses } from "#features/media/store";
 import type { FileRow } from "#features/media/tables";
 import { releaseMemory } from "#lib/png/memory";
-import { createWholeHash } from "#lib/seal/hash";
 import { deleteSealed, imageKey } from "../bucket.ts";
 import { actFor, requireRow } from "../job-context.ts";
 import { openObject } from "../object-source.ts";
@@ -39,9 +38,8 @@ async function sealFile(ctx: JobCtx, conversionId: string): Promise<Outcome> {
   const row = await settleIdentity(ctx, found);
   try {
     const sealer = await makeSealer(ctx, row);
-    const sha256 = await writeImages(ctx, { row, file, sealer });
-    if (sha256 !== file.sha256) throw new Problem("source-changed");
-    return await finish(ctx, { row, file, sha256 });
+    await writeImages(ctx, { row, file, sealer });
+    return await finish(ctx, { row, file });
   } catch (error) {
     throw toProblem(error);
   }
@@ -53,25 +51,26 @@ interface Work {
   sealer: Sealer;
 }
 
-/** Stores what is missing and returns the SHA-256 of the whole file, which a resumed run has to read again in any case. */
-async function writeImages(ctx: JobCtx, { row, file, sealer }: Work): Promise<string> {
+/**
+ * Stores what is missing. The hash of the whole file is the one that was taken of these very bytes when the upload was completed: every
+ * read asks for that version of the object, so it need not be taken again.
+ */
+async function writeImages(ctx: JobCtx, { row, file, sealer }: Work): Promise<void> {
   const source = openObject(ctx, { key: file.r2Key, sizeBytes: file.sizeBytes, etag: row.inputEtag });
   if (file.sizeBytes !== row.inputFileSize) throw new Problem("source-changed");
   const chunkSizeBytes = row.chunkSizeBytes ?? file.sizeBytes;
   const imageCount = Math.ceil(file.sizeBytes / chunkSizeBytes);
   const recorded = new Set((await listImages(ctx, row.id)).map((image) => image.index));
-  const hash = createWholeHash();
   const shelf = createShelf(ctx, { row, imageCount });
-  let wholeHash: Uint8Array<ArrayBuffer> | undefined;
   try {
     for (let index = 0; index < imageCount; index += 1) {
-      const offset = index * chunkSizeBytes;
-      const bytes = await source.read(offset, Math.min(chunkSizeBytes, file.sizeBytes - offset));
-      hash.update(bytes);
-      if (index === imageCount - 1) wholeHash = hash.digest();
-      if (!recorded.has(index))
+      if (!recorded.has(index)) {
+        const offset = index * chunkSizeBytes;
+        const bytes = await source.read(offset, Math.min(chunkSizeBytes, file.sizeBytes - offset));
+        const wholeHash = index === imageCount - 1 ? new Uint8Array(Buffer.from(file.sha256, "hex")) : undefined;
         await shelf.put(index, await sealer({ index, imageCount, bytes, wholeHash, reuse: shelf.free() }));
-      releaseMemory(bytes);
+        releaseMemory(bytes);
+      }
       await ctx.checkpoint({ done: index, total: imageCount, step: "sealing" });
     }
     await shelf.finish();
@@ -79,12 +78,11 @@ async function writeImages(ctx: JobCtx, { row, file, sealer }: Work): Promise<st
     await shelf.land();
   }
   await ctx.checkpoint({ done: imageCount, total: imageCount, step: "sealing" });
-  return Buffer.from(wholeHash ?? hash.digest()).toString("hex");
 }
 
-/** So many small images are recorded together: the platform counts the queries of a run. */
+/** So many images are recorded together: the platform counts the queries of a run. What a dead run did not record is made again. */
 const recordedTogether = 10;
-const recordedBytes = 8_388_608;
+const recordedBytes = 4 * 8_388_608;
 
 /** Stores one image while the next is being made: at most one is on its way, and its memory is used again afterwards. */
 function createShelf(ctx: JobCtx, { row, imageCount }: { row: ConversionRow; imageCount: number }) {
@@ -145,10 +143,8 @@ function createShelf(ctx: JobCtx, { row, imageCount }: { row: ConversionRow; ima
   };
 }
 
-async function finish(
-  ctx: JobCtx,
-  { row, file, sha256 }: { row: ConversionRow; file: FileRow; sha256: string },
-): Promise<Outcome> {
+async function finish(ctx: JobCtx, { row, file }: { row: ConversionRow; file: FileRow }): Promise<Outcome> {
+  const { sha256 } = file;
   const images = await listImages(ctx, row.id);
   const totalImageBytes = images.reduce((sum, image) => sum + image.sizeBytes, 0);
   await settleStorage(ctx, row.id, totalImageBytes);
