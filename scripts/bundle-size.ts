@@ -6,9 +6,17 @@ import { gzipSync } from "node:zlib";
 const limitKibibytes = 300;
 const outdir = "dist/bundle";
 
-execFileSync("node_modules/.bin/wrangler", ["deploy", "--dry-run", "--minify", "--outdir", outdir], { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, WRANGLER_SEND_METRICS: "false" } });
+execFileSync("node_modules/.bin/wrangler", ["deploy", "--dry-run", "--minify", "--outdir", outdir], {
+  stdio: ["ignore", "ignore", "inherit"],
+  env: { ...process.env, WRANGLER_SEND_METRICS: "false" },
+});
 const files = readdirSync(outdir).filter((name) => /\.(js|txt)$/.test(name));
-const sizes = files.map((name) => ({ name, sizeKibibytes: gzipSync(readFileSync(`${outdir}/${name}`), { level: 9 }).byteLength / 1024 }));
+const sizes = files.map((name) => ({
+  name,
+  sizeKibibytes: gzipSync(readFileSync(`${outdir}/${name}`), { level: 9 }).byteLength / 1024,
+}));
 const total = sizes.reduce((sum, file) => sum + file.sizeKibibytes, 0);
-console.log(`bundle: ${total.toFixed(1)} KiB gzip of ${limitKibibytes} (${sizes.map((file) => `${file.name.slice(-30)} ${file.sizeKibibytes.toFixed(1)}`).join(", ")})`);
+console.log(
+  `bundle: ${total.toFixed(1)} KiB gzip of ${limitKibibytes} (${sizes.map((file) => `${file.name.slice(-30)} ${file.sizeKibibytes.toFixed(1)}`).join(", ")})`,
+);
 if (total > limitKibibytes) process.exit(1);

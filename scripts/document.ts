@@ -6,7 +6,11 @@ import { problemKinds } from "../src/core/problem.ts";
 
 async function openApi(): Promise<string> {
   const bundle = await build({
-    stdin: { contents: 'export { buildDocument } from "./scripts/openapi.ts";', resolveDir: process.cwd(), loader: "ts" },
+    stdin: {
+      contents: 'export { buildDocument } from "./scripts/openapi.ts";',
+      resolveDir: process.cwd(),
+      loader: "ts",
+    },
     bundle: true,
     write: false,
     format: "esm",
@@ -15,10 +19,17 @@ async function openApi(): Promise<string> {
     loader: { ".txt": "text", ".wasm": "empty" },
     external: ["cloudflare:*"],
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
-    plugins: [{ name: "no-runtime", setup: (plugin) => {
-      plugin.onResolve({ filter: /^cloudflare:/ }, (args) => ({ path: args.path, namespace: "runtime" }));
-      plugin.onLoad({ filter: /.*/, namespace: "runtime" }, () => ({ contents: "export class DurableObject {}; export const env = {};" }));
-    } }],
+    plugins: [
+      {
+        name: "no-runtime",
+        setup: (plugin) => {
+          plugin.onResolve({ filter: /^cloudflare:/ }, (args) => ({ path: args.path, namespace: "runtime" }));
+          plugin.onLoad({ filter: /.*/, namespace: "runtime" }, () => ({
+            contents: "export class DurableObject {}; export const env = {};",
+          }));
+        },
+      },
+    ],
   });
   const [file] = bundle.outputFiles;
   if (!file) throw new Error("nothing was built");

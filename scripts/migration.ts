@@ -10,7 +10,9 @@ execFileSync("node_modules/.bin/drizzle-kit", ["generate", "--name", name], { st
 
 for (const file of sqlFiles()) {
   // D1 reads flat files and wants no break marks; STRICT makes a wrong type an error instead of a surprise.
-  const sql = readFileSync(`${folder}/${file}`, "utf8").replaceAll("--> statement-breakpoint", "").replaceAll(/^\);$/gm, ") STRICT;");
+  const sql = readFileSync(`${folder}/${file}`, "utf8")
+    .replaceAll("--> statement-breakpoint", "")
+    .replaceAll(/^\);$/gm, ") STRICT;");
   const number = String(readdirSync("migrations").filter((entry) => entry.endsWith(".sql")).length).padStart(4, "0");
   writeFileSync(`migrations/${number}_${name}.sql`, sql);
   rmSync(`${folder}/${file}`);

@@ -33,14 +33,22 @@ export function buildDocument(): object {
     scheme: "bearer",
     description: "An access token, a session token or an API key.",
   });
-  generator.openAPIRegistry.registerComponent("securitySchemes", "apiKey", { type: "apiKey", in: "header", name: "X-API-Key" });
+  generator.openAPIRegistry.registerComponent("securitySchemes", "apiKey", {
+    type: "apiKey",
+    in: "header",
+    name: "X-API-Key",
+  });
   for (const feature of features) {
     for (const spec of feature.endpoints) generator.openAPIRegistry.registerPath(describe(spec, feature.name));
   }
   return generator.getOpenAPI31Document({
     openapi: "3.1.0",
     servers: [{ url: "/" }],
-    info: { title: "Overtone", version: "1", description: "Media and AI backend. Errors are RFC 9457 problem details; every code is in docs/problems.md." },
+    info: {
+      title: "Overtone",
+      version: "1",
+      description: "Media and AI backend. Errors are RFC 9457 problem details; every code is in docs/problems.md.",
+    },
     tags: features.map(({ name, summary }) => ({ name, description: summary })),
   });
 }
@@ -70,7 +78,13 @@ function describe(spec: AnyEndpoint, tag: string): RouteConfig {
 
 function requestOf(spec: AnyEndpoint): RouteConfig["request"] {
   const headers = spec.idempotent
-    ? z.object({ "idempotency-key": z.string().max(255).optional().meta({ description: "The same key and body replay the first answer for 24 hours." }) })
+    ? z.object({
+        "idempotency-key": z
+          .string()
+          .max(255)
+          .optional()
+          .meta({ description: "The same key and body replay the first answer for 24 hours." }),
+      })
     : undefined;
   const content: Record<string, { schema: z.ZodType }> = {};
   if (spec.body) content["application/json"] = { schema: spec.body };
@@ -87,11 +101,18 @@ function requestOf(spec: AnyEndpoint): RouteConfig["request"] {
 
 function answerOf(spec: AnyEndpoint): RouteConfig["responses"] {
   if (spec.kind === "raw") {
-    const content = Object.fromEntries(Object.keys(spec.produces ?? {}).map((type) => [type, { schema: z.string().meta({ format: type.startsWith("text/") ? undefined : "binary" }) }]));
+    const content = Object.fromEntries(
+      Object.keys(spec.produces ?? {}).map((type) => [
+        type,
+        { schema: z.string().meta({ format: type.startsWith("text/") ? undefined : "binary" }) },
+      ]),
+    );
     return { [spec.status ?? 200]: { description: Object.values(spec.produces ?? {}).join(" "), content } };
   }
   if (!spec.returns) return { [spec.status ?? 204]: { description: "Done; no body." } };
-  return { [spec.status ?? 200]: { description: spec.summary, content: { "application/json": { schema: spec.returns } } } };
+  return {
+    [spec.status ?? 200]: { description: spec.summary, content: { "application/json": { schema: spec.returns } } },
+  };
 }
 
 /** Every code an operation may answer with, grouped by status. */
@@ -102,12 +123,25 @@ function problemsOf(spec: AnyEndpoint): RouteConfig["responses"] {
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
   const entries = [...byStatus].sort(([a], [b]) => a - b);
-  return Object.fromEntries(entries.map(([status, codes]) => [status, { description: codes.sort().join(", "), content: { "application/problem+json": { schema: problemShape } } }]));
+  return Object.fromEntries(
+    entries.map(([status, codes]) => [
+      status,
+      { description: codes.sort().join(", "), content: { "application/problem+json": { schema: problemShape } } },
+    ]),
+  );
 }
 
 function impliedProblems(spec: AnyEndpoint): ProblemCode[] {
   const codes: ProblemCode[] = [];
-  if (spec.access !== "public") codes.push("credentials-required", "credentials-invalid", "credentials-expired", "ambiguous-credentials", "workspace-not-found", "rate-limited");
+  if (spec.access !== "public")
+    codes.push(
+      "credentials-required",
+      "credentials-invalid",
+      "credentials-expired",
+      "ambiguous-credentials",
+      "workspace-not-found",
+      "rate-limited",
+    );
   if (spec.limit) codes.push("rate-limited");
   if (spec.access === "session") codes.push("session-required");
   if (isPermission(spec.access)) codes.push("permission-denied");

@@ -61,7 +61,10 @@ export function makeContext(env: Bindings, execution: Execution, occasion: Occas
 
 async function offer(ctx: AppCtx, message: Parameters<Ctx["offer"]>[0]): Promise<void> {
   try {
-    await queueOf(ctx.env, message.lane).send({ v: 1, jobId: message.jobId }, { delaySeconds: message.delaySeconds ?? 0 });
+    await queueOf(ctx.env, message.lane).send(
+      { v: 1, jobId: message.jobId },
+      { delaySeconds: message.delaySeconds ?? 0 },
+    );
   } catch (error) {
     // The row is committed: the sweeper offers it again. Failing the request now would invite a second one.
     ctx.log("warn", "queue.send-failed", { jobId: message.jobId, error });

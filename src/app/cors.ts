@@ -15,7 +15,11 @@ export function corsHeaders(request: Request, allowedOrigins: readonly string[])
     "access-control-expose-headers": exposedHeaders,
     vary: "origin",
     ...(request.method === "OPTIONS"
-      ? { "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE", "access-control-allow-headers": allowedHeaders, "access-control-max-age": "7200" }
+      ? {
+          "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE",
+          "access-control-allow-headers": allowedHeaders,
+          "access-control-max-age": "7200",
+        }
       : {}),
   };
 }

@@ -30,7 +30,9 @@ export function readCredential(headers: Headers): string | null {
   const authorization = headers.get("authorization");
   const bearer = authorization !== null && /^bearer /i.test(authorization) ? authorization.slice(7).trim() : null;
   if (authorization !== null && bearer === null) {
-    throw new Problem("credentials-invalid", { detail: "The Authorization header is not of the form `Bearer <credential>`." });
+    throw new Problem("credentials-invalid", {
+      detail: "The Authorization header is not of the form `Bearer <credential>`.",
+    });
   }
   const key = headers.get("x-api-key")?.trim() ?? null;
   if (bearer !== null && key !== null && bearer !== key) throw new Problem("ambiguous-credentials");
@@ -43,7 +45,9 @@ export async function signIn(ctx: Ctx, request: Request, access: Access): Promis
   if (credential === null) throw new Problem("credentials-required", challenge());
   if (credential.length > 4_096) throw invalid();
   const fresh = needsFreshCheck(access);
-  return credential.startsWith("ovt_") ? byApiKey(ctx, request, { text: credential, fresh }) : bySession(ctx, request, { text: credential, fresh });
+  return credential.startsWith("ovt_")
+    ? byApiKey(ctx, request, { text: credential, fresh })
+    : bySession(ctx, request, { text: credential, fresh });
 }
 
 function challenge() {

@@ -5,7 +5,9 @@ import { makeContext } from "./context.ts";
 import { features } from "./features.ts";
 
 export async function tick(controller: ScheduledController, env: Bindings, execution: ExecutionContext): Promise<void> {
-  const schedules = features.flatMap((feature) => feature.schedules ?? []).filter((schedule) => crons[schedule.every] === controller.cron);
+  const schedules = features
+    .flatMap((feature) => feature.schedules ?? [])
+    .filter((schedule) => crons[schedule.every] === controller.cron);
   for (const schedule of schedules) {
     const ctx = makeContext(env, execution);
     try {

@@ -90,8 +90,18 @@ export const answerShapes = {
       timestamp: iso(at.nowMs),
     };
   },
-  history: (value, { nowMs }) => ({ success: true, conversions: list(value["items"]).map(task), total: value["total"], nextCursor: value["nextCursor"], timestamp: iso(nowMs) }),
-  historyV2: (value, { nowMs }) => ({ success: true, conversions: list(value["items"]).map((item) => historyItemV2(item, nowMs)), total: value["total"] }),
+  history: (value, { nowMs }) => ({
+    success: true,
+    conversions: list(value["items"]).map(task),
+    total: value["total"],
+    nextCursor: value["nextCursor"],
+    timestamp: iso(nowMs),
+  }),
+  historyV2: (value, { nowMs }) => ({
+    success: true,
+    conversions: list(value["items"]).map((item) => historyItemV2(item, nowMs)),
+    total: value["total"],
+  }),
   task: (value, { nowMs }) => ({ success: true, conversion: task(value), ...task(value), timestamp: iso(nowMs) }),
   data: (value, { nowMs }) => ({ success: true, data: value, ...value, timestamp: iso(nowMs) }),
   items: (value) => value["items"],
@@ -101,7 +111,14 @@ export const answerShapes = {
     const session = { ...object(value["session"]), ...value };
     const user = value["user"];
     const token = session["token"];
-    return { success: true, message: value["message"] ?? "Signed in.", token, user, expires_at: session["expires_at"], data: { token, user } };
+    return {
+      success: true,
+      message: value["message"] ?? "Signed in.",
+      token,
+      user,
+      expires_at: session["expires_at"],
+      data: { token, user },
+    };
   },
 } as const satisfies Record<string, Mapper>;
 
@@ -109,5 +126,10 @@ export type AnswerShape = keyof typeof answerShapes;
 
 /** What older clients expect of an error, beside the problem's own members. */
 export function legacyProblem(problem: Json, nowMs: number): Json {
-  return { ...problem, success: false, timestamp: iso(nowMs), details: { ...object(problem["details"]), request_id: problem["requestId"] } };
+  return {
+    ...problem,
+    success: false,
+    timestamp: iso(nowMs),
+    details: { ...object(problem["details"]), request_id: problem["requestId"] },
+  };
 }

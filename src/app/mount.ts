@@ -21,7 +21,9 @@ export type App = Hono<{ Bindings: Bindings; Variables: { ctx: AppCtx } }>;
 type HttpContext = Context<{ Bindings: Bindings; Variables: { ctx: AppCtx } }>;
 
 export function mount(app: App, spec: AnyEndpoint): void {
-  const path = spec.path.replaceAll(/\{([^}:]+)(?::([^}]+))?\}/g, (_, name: string, pattern?: string) => (pattern ? `:${name}{${pattern}}` : `:${name}`));
+  const path = spec.path.replaceAll(/\{([^}:]+)(?::([^}]+))?\}/g, (_, name: string, pattern?: string) =>
+    pattern ? `:${name}{${pattern}}` : `:${name}`,
+  );
   app.on(spec.method.toUpperCase(), path, (http) => answer(http, spec));
 }
 
@@ -41,14 +43,19 @@ async function answer(http: HttpContext, spec: AnyEndpoint): Promise<Response> {
   }
   const input = await readInput(http, spec);
   const run = () => handleJson(ctx, spec, input);
-  const { status, body, headers } = spec.idempotent ? await withIdempotency(ctx, { spec, request, input }, run) : await run();
+  const { status, body, headers } = spec.idempotent
+    ? await withIdempotency(ctx, { spec, request, input }, run)
+    : await run();
   return toResponse({ status, body, headers: { ...headers, ...commonHeaders(ctx) } });
 }
 
 function contextOf(http: HttpContext, access: Access): AppCtx {
   const { req, env, executionCtx } = http;
   const ctx = makeContext(env, executionCtx, {
-    origin: { address: req.header("cf-connecting-ip") ?? "local", userAgent: (req.header("user-agent") ?? "").slice(0, 300) },
+    origin: {
+      address: req.header("cf-connecting-ip") ?? "local",
+      userAgent: (req.header("user-agent") ?? "").slice(0, 300),
+    },
     requestId: clientRequestId(req.header("x-request-id")),
     consistency: consistencyOf(req, access),
   });
@@ -74,16 +81,24 @@ async function readInput(http: HttpContext, spec: AnyEndpoint): Promise<RawInput
   const params = spec.params ? parsePart(spec.params, http.req.param(), "params") : undefined;
   const query = spec.query ? parsePart(spec.query, http.req.query(), "query") : undefined;
   if (!spec.body) return { params, query, body: undefined, bodyText: "", request };
-  const { text, value } = await readBody(request, { acceptsForm: spec.acceptsForm === true, optional: spec.bodyOptional === true });
+  const { text, value } = await readBody(request, {
+    acceptsForm: spec.acceptsForm === true,
+    optional: spec.bodyOptional === true,
+  });
   return { params, query, body: parsePart(spec.body, value, "body"), bodyText: text, request };
 }
 
 function parsePart(shape: z.ZodType, value: unknown, part: string): unknown {
   const result = shape.safeParse(value);
   if (result.success) return result.data;
-  const errors = result.error.issues.slice(0, 20).map((issue) => ({ in: part, path: issue.path.join("."), message: issue.message, code: issue.code }));
+  const errors = result.error.issues
+    .slice(0, 20)
+    .map((issue) => ({ in: part, path: issue.path.join("."), message: issue.message, code: issue.code }));
   const [first] = errors;
-  throw new Problem("validation-failed", { detail: first ? `${first.path || part}: ${first.message}` : "The request is not valid.", members: { errors } });
+  throw new Problem("validation-failed", {
+    detail: first ? `${first.path || part}: ${first.message}` : "The request is not valid.",
+    members: { errors },
+  });
 }
 
 async function handleJson(ctx: AppCtx, spec: AnyEndpoint, input: RawInput): Promise<Answer> {
@@ -96,13 +111,20 @@ async function handleJson(ctx: AppCtx, spec: AnyEndpoint, input: RawInput): Prom
 
 function toResponse({ status, body, headers }: Answer): Response {
   if (status === 204 || body === undefined) return new Response(null, { status, headers });
-  return new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json", "cache-control": "no-store", ...headers } });
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { "content-type": "application/json", "cache-control": "no-store", ...headers },
+  });
 }
 
 /** The headers of every answer, problems included. */
 export function commonHeaders(ctx: AppCtx): Record<string, string> {
   const bookmark = ctx.session.getBookmark();
-  return { "x-request-id": ctx.requestId, ...(bookmark ? { "x-d1-bookmark": bookmark } : {}), ...rateLimitHeaders(ctx.rateLimit, ctx.now()) };
+  return {
+    "x-request-id": ctx.requestId,
+    ...(bookmark ? { "x-d1-bookmark": bookmark } : {}),
+    ...rateLimitHeaders(ctx.rateLimit, ctx.now()),
+  };
 }
 
 function withHeaders(response: Response, ctx: AppCtx): Response {

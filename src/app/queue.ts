@@ -21,7 +21,12 @@ export async function consume(batch: MessageBatch, env: Bindings, execution: Exe
       await handle(ctx, read.data.jobId);
       message.ack();
     } catch (error) {
-      ctx.log("error", "queue.message-failed", { queue: batch.queue, jobId: read.data.jobId, attempts: message.attempts, error });
+      ctx.log("error", "queue.message-failed", {
+        queue: batch.queue,
+        jobId: read.data.jobId,
+        attempts: message.attempts,
+        error,
+      });
       message.retry({ delaySeconds: Math.min(60, 2 ** message.attempts) });
     }
   }

@@ -11,7 +11,12 @@ export async function takeLimit(ctx: AppCtx, limit: Limit, principal: string): P
   if (taken.allowed) return;
   throw new Problem("rate-limited", {
     detail: `The limit "${limit.name}" allows ${limit.quota} in ${limit.windowSeconds} seconds.`,
-    members: { limit: limit.name, quota: limit.quota, windowSeconds: limit.windowSeconds, retryAfterSeconds: taken.retryAfterSeconds },
+    members: {
+      limit: limit.name,
+      quota: limit.quota,
+      windowSeconds: limit.windowSeconds,
+      retryAfterSeconds: taken.retryAfterSeconds,
+    },
     headers: { "retry-after": String(taken.retryAfterSeconds) },
   });
 }
@@ -22,7 +27,7 @@ export function rateLimitHeaders(state: RateLimitState, nowMs: number): Record<s
   const { limit, taken } = state.shown;
   return {
     "ratelimit-policy": `"${limit.name}";q=${limit.quota};w=${limit.windowSeconds}`,
-    "ratelimit": `"${limit.name}";r=${taken.remaining};t=${taken.resetInSeconds}`,
+    ratelimit: `"${limit.name}";r=${taken.remaining};t=${taken.resetInSeconds}`,
     "x-ratelimit-limit": String(limit.quota),
     "x-ratelimit-remaining": String(taken.remaining),
     "x-ratelimit-reset": String(Math.ceil(nowMs / 1_000) + taken.resetInSeconds),

@@ -18,12 +18,21 @@ const script = `Scalar.createApiReference("#reference", {
 });`;
 
 /** Scalar sets inline styles, so styles may be inline; scripts may not, and no other host is reachable. */
-const policy = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
+const policy =
+  "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 export function referencePage(): Response {
-  return new Response(page, { headers: { "content-type": "text/html; charset=utf-8", "content-security-policy": policy, "referrer-policy": "no-referrer" } });
+  return new Response(page, {
+    headers: {
+      "content-type": "text/html; charset=utf-8",
+      "content-security-policy": policy,
+      "referrer-policy": "no-referrer",
+    },
+  });
 }
 
 export function referenceScript(): Response {
-  return new Response(script, { headers: { "content-type": "text/javascript; charset=utf-8", "cache-control": "public, max-age=3600" } });
+  return new Response(script, {
+    headers: { "content-type": "text/javascript; charset=utf-8", "cache-control": "public, max-age=3600" },
+  });
 }

@@ -55,15 +55,19 @@ async function attempt(ctx: JobCtx, row: JobRow, options: RunOptions): Promise<E
   if (!payload.success) return { kind: "fail", code: "job-payload-invalid" };
   if (options.isDeadLetter) return abandon(ctx, job, payload.data as never, { kind: "fail", code: "job-dead-letter" });
   if (row.cancelRequestedAt !== null) return abandon(ctx, job, payload.data as never, { kind: "cancelled" });
-  if (row.attempt > row.maxAttempts) return abandon(ctx, job, payload.data as never, { kind: "fail", code: "job-lost" });
+  if (row.attempt > row.maxAttempts)
+    return abandon(ctx, job, payload.data as never, { kind: "fail", code: "job-lost" });
   const outcome = await runOnce(ctx, job, { row, payload: payload.data as never });
-  return outcome.kind === "fail" || outcome.kind === "cancelled" ? abandon(ctx, job, payload.data as never, outcome) : outcome;
+  return outcome.kind === "fail" || outcome.kind === "cancelled"
+    ? abandon(ctx, job, payload.data as never, outcome)
+    : outcome;
 }
 
 async function runOnce(ctx: JobCtx, job: AnyJob, { row, payload }: { row: JobRow; payload: never }): Promise<Ended> {
   try {
     const outcome = await job.run(ctx, payload);
-    if (outcome.kind === "retry" && row.attempt >= row.maxAttempts) return { kind: "fail", code: "job-lost", detail: outcome.why };
+    if (outcome.kind === "retry" && row.attempt >= row.maxAttempts)
+      return { kind: "fail", code: "job-lost", detail: outcome.why };
     return outcome;
   } catch (error) {
     if (error instanceof LeaseLost) throw error;
@@ -73,7 +77,9 @@ async function runOnce(ctx: JobCtx, job: AnyJob, { row, payload }: { row: JobRow
     }
     ctx.log("error", "job.threw", { error, attempt: row.attempt });
     const code: ProblemCode = error instanceof Problem ? error.code : "internal";
-    return row.attempt >= row.maxAttempts ? { kind: "fail", code } : { kind: "retry", afterSeconds: null, why: "threw" };
+    return row.attempt >= row.maxAttempts
+      ? { kind: "fail", code }
+      : { kind: "retry", afterSeconds: null, why: "threw" };
   }
 }
 
@@ -89,22 +95,43 @@ async function abandon<End extends Ended>(ctx: JobCtx, job: AnyJob, payload: nev
 }
 
 async function endRun(ctx: JobCtx, row: JobRow, outcome: Ended): Promise<void> {
-  ctx.log("info", "job.ended", { outcome: outcome.kind, attempt: row.attempt, ...(outcome.kind === "fail" ? { code: outcome.code } : {}) });
+  ctx.log("info", "job.ended", {
+    outcome: outcome.kind,
+    attempt: row.attempt,
+    ...(outcome.kind === "fail" ? { code: outcome.code } : {}),
+  });
   switch (outcome.kind) {
     case "done":
-      return ctx.commit([...outcome.effects, endJob(ctx, row.id, { state: "succeeded", result: outcome.result }), addEvent(ctx, row.id, "succeeded", outcome.result)]);
+      return ctx.commit([
+        ...outcome.effects,
+        endJob(ctx, row.id, { state: "succeeded", result: outcome.result }),
+        addEvent(ctx, row.id, "succeeded", outcome.result),
+      ]);
     case "cancelled":
       return ctx.commit([
-        endJob(ctx, row.id, { state: "cancelled", problem: { code: "job-cancelled", detail: problemKinds["job-cancelled"].title } }),
+        endJob(ctx, row.id, {
+          state: "cancelled",
+          problem: { code: "job-cancelled", detail: problemKinds["job-cancelled"].title },
+        }),
         addEvent(ctx, row.id, "cancelled", {}),
       ]);
     case "fail": {
-      const problem = { code: outcome.code, detail: outcome.detail ?? problemKinds[outcome.code].title, members: outcome.members };
-      return ctx.commit([endJob(ctx, row.id, { state: "failed", problem }), addEvent(ctx, row.id, "failed", { code: problem.code, detail: problem.detail, ...problem.members })]);
+      const problem = {
+        code: outcome.code,
+        detail: outcome.detail ?? problemKinds[outcome.code].title,
+        members: outcome.members,
+      };
+      return ctx.commit([
+        endJob(ctx, row.id, { state: "failed", problem }),
+        addEvent(ctx, row.id, "failed", { code: problem.code, detail: problem.detail, ...problem.members }),
+      ]);
     }
     case "retry": {
       const delaySeconds = outcome.afterSeconds ?? backoffSeconds(row.attempt, ctx.random(1)[0] ?? 0);
-      await ctx.commit([requeueJob(ctx, row.id, ctx.now() + delaySeconds * 1_000), addEvent(ctx, row.id, "retrying", { attempt: row.attempt, delaySeconds, why: outcome.why })]);
+      await ctx.commit([
+        requeueJob(ctx, row.id, ctx.now() + delaySeconds * 1_000),
+        addEvent(ctx, row.id, "retrying", { attempt: row.attempt, delaySeconds, why: outcome.why }),
+      ]);
       await ctx.offer({ jobId: row.id, lane: row.lane as Parameters<Ctx["offer"]>[0]["lane"], delaySeconds });
     }
   }
@@ -119,7 +146,8 @@ function makeJobContext(ctx: AppCtx, row: JobRow, leaseToken: string): JobCtx {
     workspaceId: row.workspaceId,
     jobId: row.id,
     attempt: row.attempt,
-    log: (level: Parameters<Ctx["log"]>[0], event: string, fields = {}) => ctx.log(level, event, { jobId: row.id, job: row.name, workspaceId: row.workspaceId, ...fields }),
+    log: (level: Parameters<Ctx["log"]>[0], event: string, fields = {}) =>
+      ctx.log(level, event, { jobId: row.id, job: row.name, workspaceId: row.workspaceId, ...fields }),
     async checkpoint(progress: Progress) {
       const nowMs = ctx.now();
       const isNews = progress.step !== lastStep || progress.done >= progress.total;

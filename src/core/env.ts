@@ -23,7 +23,9 @@ export interface Bindings {
   DELIVERY_QUEUE: Queue<JobMessage>;
 }
 
-const masterKey = z.string().regex(/^(?:[1-9]\d?|1\d\d|2[0-4]\d|25[0-5]):[A-Za-z0-9+/]{43}=$/, "version (1 to 255):base64 of 32 bytes");
+const masterKey = z
+  .string()
+  .regex(/^(?:[1-9]\d?|1\d\d|2[0-4]\d|25[0-5]):[A-Za-z0-9+/]{43}=$/, "version (1 to 255):base64 of 32 bytes");
 
 const settingsShape = z.object({
   ENVIRONMENT: z.enum(["development", "test", "production"]),
@@ -31,12 +33,22 @@ const settingsShape = z.object({
   ALLOWED_ORIGINS: z
     .string()
     .default("")
-    .transform((text) => text.split(",").map((origin) => origin.trim()).filter(Boolean)),
+    .transform((text) =>
+      text
+        .split(",")
+        .map((origin) => origin.trim())
+        .filter(Boolean),
+    ),
   SIGN_UP: z.enum(["open", "closed"]).default("open"),
   HASHERS: z.coerce.number().int().min(1).max(8).default(1),
   MASTER_KEYS: z
     .string()
-    .transform((text) => text.split(",").map((entry) => entry.trim()).filter(Boolean))
+    .transform((text) =>
+      text
+        .split(",")
+        .map((entry) => entry.trim())
+        .filter(Boolean),
+    )
     .pipe(z.array(masterKey).min(1).max(20)),
   JWT_PRIVATE_JWKS: z
     .string()
@@ -48,7 +60,22 @@ const settingsShape = z.object({
         return z.NEVER;
       }
     })
-    .pipe(z.object({ keys: z.array(z.looseObject({ kid: z.string(), kty: z.literal("EC"), crv: z.literal("P-256"), x: z.string(), y: z.string(), d: z.string() })).min(1) })),
+    .pipe(
+      z.object({
+        keys: z
+          .array(
+            z.looseObject({
+              kid: z.string(),
+              kty: z.literal("EC"),
+              crv: z.literal("P-256"),
+              x: z.string(),
+              y: z.string(),
+              d: z.string(),
+            }),
+          )
+          .min(1),
+      }),
+    ),
   R2_S3_ENDPOINT: z.url(),
   R2_BUCKET_NAME: z.string().min(1),
   R2_ACCESS_KEY_ID: z.string().min(1),
@@ -116,7 +143,14 @@ function toSettings(vars: z.output<typeof settingsShape>): Settings {
     signUp: vars.SIGN_UP,
     hashers: vars.HASHERS,
     masterKeys: masterKeys as Settings["masterKeys"],
-    jwtKeys: vars.JWT_PRIVATE_JWKS.keys.map(({ kid, kty, crv, x, y, d }) => ({ kid, kty, crv, x, y, d })) as Settings["jwtKeys"],
+    jwtKeys: vars.JWT_PRIVATE_JWKS.keys.map(({ kid, kty, crv, x, y, d }) => ({
+      kid,
+      kty,
+      crv,
+      x,
+      y,
+      d,
+    })) as Settings["jwtKeys"],
     storage: {
       endpoint: vars.R2_S3_ENDPOINT,
       bucket: vars.R2_BUCKET_NAME,

@@ -14,10 +14,18 @@ interface KeyId {
   key: string;
 }
 
-const is = (id: KeyId) => and(eq(idempotencyKeys.scope, id.scope), eq(idempotencyKeys.operation, id.operation), eq(idempotencyKeys.key, id.key));
+const is = (id: KeyId) =>
+  and(
+    eq(idempotencyKeys.scope, id.scope),
+    eq(idempotencyKeys.operation, id.operation),
+    eq(idempotencyKeys.key, id.key),
+  );
 
 /** Claims the key for one run; null: the key has an answer, another body, or a run that may still be alive. */
-export async function claimKey(ctx: Db, claim: KeyId & { requestHash: string }): Promise<{ createdAt: number; isReplay: boolean } | null> {
+export async function claimKey(
+  ctx: Db,
+  claim: KeyId & { requestHash: string },
+): Promise<{ createdAt: number; isReplay: boolean } | null> {
   const at = ctx.now();
   const [row] = await ctx.db
     .insert(idempotencyKeys)
@@ -25,7 +33,11 @@ export async function claimKey(ctx: Db, claim: KeyId & { requestHash: string }):
     .onConflictDoUpdate({
       target: [idempotencyKeys.scope, idempotencyKeys.operation, idempotencyKeys.key],
       set: { lockedUntil: at + lockMs },
-      setWhere: and(isNull(idempotencyKeys.status), eq(idempotencyKeys.requestHash, claim.requestHash), lt(idempotencyKeys.lockedUntil, at)),
+      setWhere: and(
+        isNull(idempotencyKeys.status),
+        eq(idempotencyKeys.requestHash, claim.requestHash),
+        lt(idempotencyKeys.lockedUntil, at),
+      ),
     })
     .returning({ createdAt: idempotencyKeys.createdAt, lockedUntil: idempotencyKeys.lockedUntil });
   return row ? { createdAt: row.createdAt, isReplay: row.createdAt < at } : null;
@@ -36,8 +48,15 @@ export async function findKey(ctx: Db, id: KeyId) {
   return row ?? null;
 }
 
-export async function keepAnswer(ctx: Db, id: KeyId, answer: { status: number; body: string | undefined }): Promise<void> {
-  await ctx.db.update(idempotencyKeys).set({ status: answer.status, body: answer.body ?? null }).where(is(id));
+export async function keepAnswer(
+  ctx: Db,
+  id: KeyId,
+  answer: { status: number; body: string | undefined },
+): Promise<void> {
+  await ctx.db
+    .update(idempotencyKeys)
+    .set({ status: answer.status, body: answer.body ?? null })
+    .where(is(id));
 }
 
 export async function freeKey(ctx: Db, id: KeyId): Promise<void> {

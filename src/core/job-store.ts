@@ -26,7 +26,9 @@ interface NewJob {
 export function insertJob(ctx: Db, job: NewJob): Statement {
   const at = ctx.now();
   const state: JobState = job.runAt > at ? "scheduled" : "queued";
-  return ctx.db.insert(jobs).values({ ...job, state, offeredAt: state === "queued" ? at : null, createdAt: at, updatedAt: at });
+  return ctx.db
+    .insert(jobs)
+    .values({ ...job, state, offeredAt: state === "queued" ? at : null, createdAt: at, updatedAt: at });
 }
 
 /** Claims the row for one run; null: another run has it, it has ended, or it is not due. */
@@ -55,7 +57,12 @@ function claimable(at: number) {
 }
 
 /** Extends the lease and tells whether a cancel was asked for; null: the lease is lost. */
-export async function keepLease(ctx: Db, id: string, leaseToken: string, progress: Progress | null): Promise<{ cancelRequested: boolean } | null> {
+export async function keepLease(
+  ctx: Db,
+  id: string,
+  leaseToken: string,
+  progress: Progress | null,
+): Promise<{ cancelRequested: boolean } | null> {
   const at = ctx.now();
   const [row] = await ctx.db
     .update(jobs)
@@ -67,7 +74,10 @@ export async function keepLease(ctx: Db, id: string, leaseToken: string, progres
 
 /** Put first in a batch: fails the whole batch (`jobs_fence_holds`) when the run no longer holds the lease. */
 export function fence(ctx: Db, id: string, leaseToken: string): Statement {
-  return ctx.db.update(jobs).set({ fence: sql`(${jobs.leaseToken} is ${leaseToken})` }).where(eq(jobs.id, id));
+  return ctx.db
+    .update(jobs)
+    .set({ fence: sql`(${jobs.leaseToken} is ${leaseToken})` })
+    .where(eq(jobs.id, id));
 }
 
 interface Ending {
@@ -114,7 +124,10 @@ export function addEvent(ctx: Db, jobId: string, type: string, data: Record<stri
 }
 
 export async function findJob(ctx: Db, workspaceId: string, id: string): Promise<JobRow | null> {
-  const [row] = await ctx.db.select().from(jobs).where(and(eq(jobs.id, id), eq(jobs.workspaceId, workspaceId)));
+  const [row] = await ctx.db
+    .select()
+    .from(jobs)
+    .where(and(eq(jobs.id, id), eq(jobs.workspaceId, workspaceId)));
   return row ?? null;
 }
 
@@ -144,7 +157,11 @@ export async function listJobs(
     .limit(filter.limit);
 }
 
-export async function listEvents(ctx: Db, jobId: string, afterSeq: number): Promise<{ seq: number; at: number; type: string; data: string }[]> {
+export async function listEvents(
+  ctx: Db,
+  jobId: string,
+  afterSeq: number,
+): Promise<{ seq: number; at: number; type: string; data: string }[]> {
   return ctx.db
     .select({ seq: jobEvents.seq, at: jobEvents.at, type: jobEvents.type, data: jobEvents.data })
     .from(jobEvents)
@@ -202,7 +219,11 @@ export async function takeDueJobs(ctx: Db, limit: number): Promise<{ id: string;
     .where(
       or(
         and(eq(jobs.state, "scheduled"), lte(jobs.runAt, at)),
-        and(eq(jobs.state, "queued"), lte(jobs.runAt, at), or(isNull(jobs.offeredAt), lt(jobs.offeredAt, at - reofferMs))),
+        and(
+          eq(jobs.state, "queued"),
+          lte(jobs.runAt, at),
+          or(isNull(jobs.offeredAt), lt(jobs.offeredAt, at - reofferMs)),
+        ),
         and(eq(jobs.state, "running"), lt(jobs.leaseUntil, at)),
       ),
     )

@@ -10,7 +10,6 @@ import type { Lane, Progress, Statement } from "./work.ts";
 
 export type { Lane, Progress, Statement } from "./work.ts";
 
-
 export type Outcome =
   | { kind: "done"; result: Record<string, unknown>; effects: Statement[] }
   | { kind: "retry"; afterSeconds: number | null; why: string }
@@ -28,7 +27,12 @@ export function retry(why: string, afterSeconds: number | null = null): Outcome 
 
 /** Never try again by itself: the code tells the person what to do. */
 export function fail(code: ProblemCode, detail?: string, members?: Record<string, unknown>): Outcome {
-  return { kind: "fail", code, ...(detail === undefined ? {} : { detail }), ...(members === undefined ? {} : { members }) };
+  return {
+    kind: "fail",
+    code,
+    ...(detail === undefined ? {} : { detail }),
+    ...(members === undefined ? {} : { members }),
+  };
 }
 
 /** What a running job is handed beside the usual context. */

@@ -5,7 +5,15 @@
 import * as z from "zod";
 import { Problem } from "./problem.ts";
 
-export const serverOwned = ["role", "plan", "credits", "limits", "owner", "subscription_tier", "subscriptionTier"] as const;
+export const serverOwned = [
+  "role",
+  "plan",
+  "credits",
+  "limits",
+  "owner",
+  "subscription_tier",
+  "subscriptionTier",
+] as const;
 
 /** A shape that ignores unknown members and answers 422 `server-owned-member` to those above. */
 export function legacyBody<Shape extends z.ZodRawShape>(members: Shape) {
@@ -18,5 +26,9 @@ export function legacyBody<Shape extends z.ZodRawShape>(members: Shape) {
 
 function refuseServerOwned(given: string[], declared: string[]): void {
   const found = given.filter((name) => (serverOwned as readonly string[]).includes(name) && !declared.includes(name));
-  if (found.length > 0) throw new Problem("server-owned-member", { detail: `Set by the server: ${found.join(", ")}.`, members: { forbidden: found } });
+  if (found.length > 0)
+    throw new Problem("server-owned-member", {
+      detail: `Set by the server: ${found.join(", ")}.`,
+      members: { forbidden: found },
+    });
 }

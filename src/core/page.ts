@@ -23,7 +23,11 @@ export function readCursor(query: { cursor?: string | undefined }): string | nul
 }
 
 /** Takes `limit + 1` rows; the extra one tells whether there is a next page. */
-export function toPage<Row extends { id: string }, Item>(rows: Row[], limit: number, map: (row: Row) => Item): { items: Item[]; nextCursor: string | null } {
+export function toPage<Row extends { id: string }, Item>(
+  rows: Row[],
+  limit: number,
+  map: (row: Row) => Item,
+): { items: Item[]; nextCursor: string | null } {
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
   return { items: shown.map(map), nextCursor: rows.length > limit && last ? encodeCursor([last.id]) : null };

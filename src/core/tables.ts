@@ -70,7 +70,10 @@ export const auditLog = sqliteTable(
     address: text("address"),
     createdAt: integer("created_at").notNull(),
   },
-  (table) => [index("audit_log_by_workspace").on(table.workspaceId, table.id), index("audit_log_by_time").on(table.createdAt)],
+  (table) => [
+    index("audit_log_by_workspace").on(table.workspaceId, table.id),
+    index("audit_log_by_time").on(table.createdAt),
+  ],
 );
 
 export const idempotencyKeys = sqliteTable(
@@ -85,5 +88,8 @@ export const idempotencyKeys = sqliteTable(
     lockedUntil: integer("locked_until").notNull(),
     createdAt: integer("created_at").notNull(),
   },
-  (table) => [primaryKey({ columns: [table.scope, table.operation, table.key] }), index("idempotency_keys_by_time").on(table.createdAt)],
+  (table) => [
+    primaryKey({ columns: [table.scope, table.operation, table.key] }),
+    index("idempotency_keys_by_time").on(table.createdAt),
+  ],
 );

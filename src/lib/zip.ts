@@ -177,7 +177,11 @@ async function readPacked(source: ZipSource, entry: ZipEntry): Promise<Uint8Arra
 function inflate(packed: Uint8Array, entry: ZipEntry): Uint8Array {
   try {
     // workerd refuses honest entries over 40,960 bytes unless it is asked for `info`; one chunk that holds all and a byte more is exact.
-    const options = { info: true, chunkSize: Math.max(entry.sizeBytes + 1, 64), maxOutputLength: Math.max(entry.sizeBytes, 1) };
+    const options = {
+      info: true,
+      chunkSize: Math.max(entry.sizeBytes + 1, 64),
+      maxOutputLength: Math.max(entry.sizeBytes, 1),
+    };
     const { buffer: unpacked } = inflateRawSync(packed, options as object) as unknown as { buffer: Buffer };
     const { buffer, byteOffset, length } = unpacked;
     // A plain view: `slice` of a Buffer would share memory where callers expect a copy.

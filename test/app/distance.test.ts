@@ -39,7 +39,8 @@ describe("a warm request", () => {
     for (let warmUp = 0; warmUp < 3; warmUp += 1) await call("GET", "/v1/jobs", { as: credential(), env });
     reset();
     const rounds = 5;
-    for (let round = 0; round < rounds; round += 1) expect((await call("GET", "/v1/jobs", { as: credential(), env })).status).toBe(200);
+    for (let round = 0; round < rounds; round += 1)
+      expect((await call("GET", "/v1/jobs", { as: credential(), env })).status).toBe(200);
     expect(counts.database).toBe(rounds);
     // The limiter leases a block now and then; most requests ask nobody.
     expect(counts.objects).toBeLessThan(rounds);

@@ -9,7 +9,11 @@ describe("documents", () => {
     const page = await call("GET", "/reference");
     const html = new TextDecoder().decode(page.bytes);
     expect(page.headers.get("content-security-policy")).toContain("default-src 'self'");
-    expect(html.match(/(?:src|href)="([^"]+)"/g)).toEqual(['href="data:,"', 'src="/reference/scalar.js"', 'src="/reference/init.js"']);
+    expect(html.match(/(?:src|href)="([^"]+)"/g)).toEqual([
+      'href="data:,"',
+      'src="/reference/scalar.js"',
+      'src="/reference/init.js"',
+    ]);
     expect((await call("GET", "/reference/init.js")).headers.get("content-type")).toContain("javascript");
     expect((await call("GET", "/reference/scalar.js")).bytes.byteLength).toBeGreaterThan(100_000);
   });
@@ -25,15 +29,24 @@ describe("documents", () => {
   });
 });
 
-const listed = { ...bindings, ALLOWED_ORIGINS: "https://app.example.com, https://other.example.com" } as typeof bindings;
+const listed = {
+  ...bindings,
+  ALLOWED_ORIGINS: "https://app.example.com, https://other.example.com",
+} as typeof bindings;
 
 describe("other origins", () => {
   it("are answered only from the exact list", async () => {
     const allowed = await call("GET", "/", { headers: { origin: "https://app.example.com" }, env: listed });
     expect(allowed.headers.get("access-control-allow-origin")).toBe("https://app.example.com");
-    const sibling = await call("GET", "/", { headers: { origin: "https://app.example.com.evil.example" }, env: listed });
+    const sibling = await call("GET", "/", {
+      headers: { origin: "https://app.example.com.evil.example" },
+      env: listed,
+    });
     expect(sibling.headers.get("access-control-allow-origin")).toBeNull();
-    const preflight = await call("OPTIONS", "/v1/uploads", { headers: { origin: "https://app.example.com", "access-control-request-method": "POST" }, env: listed });
+    const preflight = await call("OPTIONS", "/v1/uploads", {
+      headers: { origin: "https://app.example.com", "access-control-request-method": "POST" },
+      env: listed,
+    });
     expect(preflight.status).toBe(204);
     expect(preflight.headers.get("access-control-allow-headers")).toContain("authorization");
   });

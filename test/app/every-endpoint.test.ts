@@ -22,47 +22,93 @@ beforeAll(async () => {
 function expectProblem(answer: Awaited<ReturnType<typeof call>>, statuses: number[]): void {
   expect(statuses, JSON.stringify(answer.body)).toContain(answer.status);
   expect(answer.headers.get("content-type")).toBe("application/problem+json");
-  expect(answer.body).toMatchObject({ status: answer.status, code: expect.any(String), title: expect.any(String), detail: expect.any(String), suggestion: expect.any(String) });
+  expect(answer.body).toMatchObject({
+    status: answer.status,
+    code: expect.any(String),
+    title: expect.any(String),
+    detail: expect.any(String),
+    suggestion: expect.any(String),
+  });
   expect(answer.body.requestId).toBe(answer.headers.get("x-request-id") ?? answer.body.requestId);
 }
 
 describe.each(closed.map((spec) => [label(spec), spec] as const))("%s", (_, spec) => {
   it("answers a stranger 401, whatever the body", async () => {
-    expectProblem(await call(spec.method, strangePath(spec), withBody(spec) ? { body: "{ junk", headers: { "content-type": "application/json" } } : {}), [401]);
-    expectProblem(await call(spec.method, strangePath(spec), { as: "ovt_live_forged", ...(withBody(spec) ? { body: {} } : {}) }), [401]);
+    expectProblem(
+      await call(
+        spec.method,
+        strangePath(spec),
+        withBody(spec) ? { body: "{ junk", headers: { "content-type": "application/json" } } : {},
+      ),
+      [401],
+    );
+    expectProblem(
+      await call(spec.method, strangePath(spec), { as: "ovt_live_forged", ...(withBody(spec) ? { body: {} } : {}) }),
+      [401],
+    );
   });
 
   it("answers a foreign workspace like one that does not exist", async () => {
-    const foreign = await call(spec.method, strangePath(spec), { as: person.token, headers: { "x-workspace-id": other.workspaceId }, ...(withBody(spec) ? { body: {} } : {}) });
-    const unknown = await call(spec.method, strangePath(spec), { as: person.token, headers: { "x-workspace-id": "wks_00000000000000000000000000" }, ...(withBody(spec) ? { body: {} } : {}) });
+    const foreign = await call(spec.method, strangePath(spec), {
+      as: person.token,
+      headers: { "x-workspace-id": other.workspaceId },
+      ...(withBody(spec) ? { body: {} } : {}),
+    });
+    const unknown = await call(spec.method, strangePath(spec), {
+      as: person.token,
+      headers: { "x-workspace-id": "wks_00000000000000000000000000" },
+      ...(withBody(spec) ? { body: {} } : {}),
+    });
     expectProblem(foreign, [404]);
     expect({ ...foreign.body, requestId: "" }).toEqual({ ...unknown.body, requestId: "" });
   });
 });
 
-describe.each(closed.filter((spec) => isPermission(spec.access)).map((spec) => [label(spec), spec] as const))("%s", (_, spec) => {
-  it("refuses a key without the scope and a role without the permission", async () => {
-    if (!isPermission(spec.access)) return;
-    const scopes = permissionNames.filter((name) => name !== spec.access);
-    const made = await person.call("POST", "/v1/api-keys", { body: { name: "all but one", scopes } });
-    expectProblem(await call(spec.method, strangePath(spec), { as: made.body.key, ...(withBody(spec) ? { body: {} } : {}) }), [403]);
-    await person.call("DELETE", `/v1/api-keys/${made.body.id}`);
-    if ((permissions[spec.access].roles as readonly string[]).includes("viewer")) return;
-    const viewer = await signUp();
-    await bindings.DB.prepare("insert into workspace_members values (?, ?, 'viewer', 0)").bind(person.workspaceId, viewer.userId).run();
-    expectProblem(await call(spec.method, strangePath(spec), { as: viewer.token, headers: { "x-workspace-id": person.workspaceId }, ...(withBody(spec) ? { body: {} } : {}) }), [403]);
-  });
-});
+describe.each(closed.filter((spec) => isPermission(spec.access)).map((spec) => [label(spec), spec] as const))(
+  "%s",
+  (_, spec) => {
+    it("refuses a key without the scope and a role without the permission", async () => {
+      if (!isPermission(spec.access)) return;
+      const scopes = permissionNames.filter((name) => name !== spec.access);
+      const made = await person.call("POST", "/v1/api-keys", { body: { name: "all but one", scopes } });
+      expectProblem(
+        await call(spec.method, strangePath(spec), { as: made.body.key, ...(withBody(spec) ? { body: {} } : {}) }),
+        [403],
+      );
+      await person.call("DELETE", `/v1/api-keys/${made.body.id}`);
+      if ((permissions[spec.access].roles as readonly string[]).includes("viewer")) return;
+      const viewer = await signUp();
+      await bindings.DB.prepare("insert into workspace_members values (?, ?, 'viewer', 0)")
+        .bind(person.workspaceId, viewer.userId)
+        .run();
+      expectProblem(
+        await call(spec.method, strangePath(spec), {
+          as: viewer.token,
+          headers: { "x-workspace-id": person.workspaceId },
+          ...(withBody(spec) ? { body: {} } : {}),
+        }),
+        [403],
+      );
+    });
+  },
+);
 
-describe.each(closed.filter((spec) => spec.path.includes("{")).map((spec) => [label(spec), spec] as const))("%s", (_, spec) => {
-  it("answers an unknown id with a problem and changes nothing", async () => {
-    expectProblem(await person.call(spec.method, strangePath(spec), withBody(spec) ? { body: {} } : {}), [404, 409, 422]);
-  });
-});
+describe.each(closed.filter((spec) => spec.path.includes("{")).map((spec) => [label(spec), spec] as const))(
+  "%s",
+  (_, spec) => {
+    it("answers an unknown id with a problem and changes nothing", async () => {
+      expectProblem(
+        await person.call(spec.method, strangePath(spec), withBody(spec) ? { body: {} } : {}),
+        [404, 409, 422],
+      );
+    });
+  },
+);
 
 describe.each(endpoints.filter((spec) => spec.body).map((spec) => [label(spec), spec] as const))("%s", (_, spec) => {
   it("answers junk, a wrong type and a wrong content type with a precise problem", async () => {
-    const send = (body: string, type: string) => person.call(spec.method, strangePath(spec), { body, headers: { "content-type": type } });
+    const send = (body: string, type: string) =>
+      person.call(spec.method, strangePath(spec), { body, headers: { "content-type": type } });
     expectProblem(await send("{ junk", "application/json"), [400]);
     expectProblem(await send("[1]", "application/json"), [422, 404]);
     expectProblem(await send("<a/>", "application/xml"), [415]);

@@ -15,7 +15,11 @@ const groups = {
 
 const run = (command, parameters) => spawnSync(command, parameters, { stdio: "inherit" }).status ?? 1;
 
-if (!existsSync("test/bench/node_modules") && run("npm", ["ci", "--prefix", "test/bench", "--no-audit", "--no-fund"]) !== 0) process.exit(2);
+if (
+  !existsSync("test/bench/node_modules") &&
+  run("npm", ["ci", "--prefix", "test/bench", "--no-audit", "--no-fund"]) !== 0
+)
+  process.exit(2);
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in groups));

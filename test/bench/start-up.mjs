@@ -26,7 +26,9 @@ const worker :Workerd.Worker = (
 
 export async function firstAnswerMs(folder, port, path) {
   const startedAt = performance.now();
-  const child = spawn("node_modules/.bin/workerd", ["serve", join(folder, "config.capnp")], { stdio: ["ignore", "ignore", "inherit"] });
+  const child = spawn("node_modules/.bin/workerd", ["serve", join(folder, "config.capnp")], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   try {
     for (let tries = 0; tries < 2_000; tries += 1) {
       const answer = await fetch(`http://127.0.0.1:${port}${path}`).catch(() => null);
@@ -58,7 +60,15 @@ export async function prepare(entry, { bindings, flags }) {
 }
 
 export async function run() {
-  const bindings = { ENVIRONMENT: "test", PUBLIC_URL: "http://127.0.0.1", R2_S3_ENDPOINT: "http://127.0.0.1:1", R2_BUCKET_NAME: "b", R2_ACCESS_KEY_ID: "b", R2_SECRET_ACCESS_KEY: "b", ...secrets() };
+  const bindings = {
+    ENVIRONMENT: "test",
+    PUBLIC_URL: "http://127.0.0.1",
+    R2_S3_ENDPOINT: "http://127.0.0.1:1",
+    R2_BUCKET_NAME: "b",
+    R2_ACCESS_KEY_ID: "b",
+    R2_SECRET_ACCESS_KEY: "b",
+    ...secrets(),
+  };
   const flags = ["enable_request_signal"];
   const ours = await prepare("src/index.ts", { bindings, flags });
   const bare = await prepare("test/bench/request-path/bare.ts", { bindings: {}, flags });
@@ -73,7 +83,15 @@ export async function run() {
   const oursMs = percentile(times.ours, 0.5);
   const bareMs = percentile(times.bare, 0.5);
   const perRoute = (oursMs - bareMs) / routes;
-  return [{ figure: "start-up over a bare Worker, ms a route", ours: round(perRoute), peer: `bare Worker ${round(bareMs)} ms, ours ${round(oursMs)} ms, ${routes} routes`, target: "<= 0.45", ok: perRoute <= 0.45 }];
+  return [
+    {
+      figure: "start-up over a bare Worker, ms a route",
+      ours: round(perRoute),
+      peer: `bare Worker ${round(bareMs)} ms, ours ${round(oursMs)} ms, ${routes} routes`,
+      target: "<= 0.45",
+      ok: perRoute <= 0.45,
+    },
+  ];
 }
 
 const round = (value) => Math.round(value * 1_000) / 1_000;

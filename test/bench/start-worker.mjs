@@ -34,7 +34,17 @@ export async function bundle(entry) {
     write: false,
     outdir: "dist/bench",
     plugins: [
-      { name: "node-prefix", setup: (plugin) => plugin.onResolve({ filter: /^(crypto|buffer|stream|zlib|util|events|assert|path|fs|url|async_hooks|process|os|string_decoder)$/ }, ({ path }) => ({ path: `node:${path}`, external: true })) },
+      {
+        name: "node-prefix",
+        setup: (plugin) =>
+          plugin.onResolve(
+            {
+              filter:
+                /^(crypto|buffer|stream|zlib|util|events|assert|path|fs|url|async_hooks|process|os|string_decoder)$/,
+            },
+            ({ path }) => ({ path: `node:${path}`, external: true }),
+          ),
+      },
       {
         name: "wasm",
         setup: (plugin) => {
@@ -77,10 +87,17 @@ export async function startWorker({ entry, bindings = {}, bare = false }) {
     : {
         r2Buckets: { FILES: "bench" },
         durableObjects: Object.fromEntries(
-          [["SESSION_STORE", "SessionStore"], ["RATE_LIMITER", "RateLimiter"], ["LEDGER", "Ledger"], ["HASHER", "Hasher"]].map(([name, className]) => [name, { className, useSQLite: true }]),
+          [
+            ["SESSION_STORE", "SessionStore"],
+            ["RATE_LIMITER", "RateLimiter"],
+            ["LEDGER", "Ledger"],
+            ["HASHER", "Hasher"],
+          ].map(([name, className]) => [name, { className, useSQLite: true }]),
         ),
         queueProducers: Object.fromEntries(queues.map((name) => [`${name.toUpperCase()}_QUEUE`, { queueName: name }])),
-        queueConsumers: Object.fromEntries(queues.map((name) => [name, { maxBatchSize: name === "delivery" ? 20 : 1, maxBatchTimeout: 0 }])),
+        queueConsumers: Object.fromEntries(
+          queues.map((name) => [name, { maxBatchSize: name === "delivery" ? 20 : 1, maxBatchTimeout: 0 }]),
+        ),
         bindings: {
           ENVIRONMENT: "test",
           PUBLIC_URL: `http://127.0.0.1:${port}`,
@@ -92,15 +109,22 @@ export async function startWorker({ entry, bindings = {}, bare = false }) {
           ...bindings,
         },
       };
-  const miniflare = new Miniflare(convertV4MiniflareOptions({ host: "127.0.0.1", port: 0, log: undefined, workers: [{ ...common, ...full }] }));
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({ host: "127.0.0.1", port: 0, log: undefined, workers: [{ ...common, ...full }] }),
+  );
   await miniflare.ready;
   await migrate(await miniflare.getD1Database("DB"));
   return { url: `http://127.0.0.1:${port}`, port, miniflare, stop: () => miniflare.dispose() };
 }
 
 async function migrate(database) {
-  for (const file of readdirSync("migrations").filter((name) => name.endsWith(".sql")).sort()) {
-    const statements = readFileSync(`migrations/${file}`, "utf8").split(/;\s*$/m).map((text) => text.trim()).filter(Boolean);
+  for (const file of readdirSync("migrations")
+    .filter((name) => name.endsWith(".sql"))
+    .sort()) {
+    const statements = readFileSync(`migrations/${file}`, "utf8")
+      .split(/;\s*$/m)
+      .map((text) => text.trim())
+      .filter(Boolean);
     await database.batch(statements.map((text) => database.prepare(text)));
   }
 }
@@ -121,7 +145,9 @@ export function workerdPid() {
 
 /** Microseconds of CPU that a process has used. */
 export function cpuMicroseconds(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /, "").split(" ");
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
   return (Number(fields[11]) + Number(fields[12])) * 10_000;
 }
 

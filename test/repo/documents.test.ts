@@ -10,9 +10,15 @@ interface Operation {
   responses?: Record<string, { content?: Record<string, { schema?: object }> }>;
 }
 
-const document = JSON.parse(readFileSync("docs/openapi.json", "utf8")) as { paths: Record<string, Record<string, Operation>> };
+const document = JSON.parse(readFileSync("docs/openapi.json", "utf8")) as {
+  paths: Record<string, Record<string, Operation>>;
+};
 const shape = (path: string) => path.replaceAll(/\{[^}]+\}/g, "{}").replace(/\/$/, "");
-const published = new Map<string, Operation>(Object.entries(document.paths).flatMap(([path, item]) => Object.entries(item).map(([method, operation]) => [`${method.toUpperCase()} ${shape(path)}`, operation] as const)));
+const published = new Map<string, Operation>(
+  Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => [`${method.toUpperCase()} ${shape(path)}`, operation] as const),
+  ),
+);
 /** The groups whose operations are built. */
 const built = new Set(["core"]);
 const wanted = readFileSync("test/repo/routes.txt", "utf8")
@@ -25,13 +31,20 @@ const wanted = readFileSync("test/repo/routes.txt", "utf8")
 describe("the OpenAPI document", () => {
   it.each(wanted)("publishes %s", (name) => {
     const operation = published.get(name);
-    expect(operation).toMatchObject({ operationId: expect.stringMatching(/./), summary: expect.stringMatching(/./), tags: [expect.stringMatching(/./)], security: expect.any(Array) });
+    expect(operation).toMatchObject({
+      operationId: expect.stringMatching(/./),
+      summary: expect.stringMatching(/./),
+      tags: [expect.stringMatching(/./)],
+      security: expect.any(Array),
+    });
     const answers = Object.entries(operation?.responses ?? {});
     expect(answers.some(([status]) => /^[23]/.test(status))).toBe(true);
-    if (name !== "GET /health" && !name.includes("/.well-known")) expect(answers.some(([status]) => status.startsWith("4"))).toBe(true);
+    if (name !== "GET /health" && !name.includes("/.well-known"))
+      expect(answers.some(([status]) => status.startsWith("4"))).toBe(true);
     for (const [status, answer] of answers) {
       const json = Object.entries(answer.content ?? {}).filter(([type]) => type.includes("json"));
-      if (status.startsWith("2")) for (const [, content] of json) expect(Object.keys(content.schema ?? {}).length).toBeGreaterThan(0);
+      if (status.startsWith("2"))
+        for (const [, content] of json) expect(Object.keys(content.schema ?? {}).length).toBeGreaterThan(0);
     }
   });
 
@@ -42,18 +55,25 @@ describe("the OpenAPI document", () => {
 });
 
 describe("the documents", () => {
-  it.each(["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/storage.md"])("%s names files that exist", (path) => {
-    const text = readFileSync(path, "utf8");
-    const named = [...text.matchAll(/`((?:src|test|docs|migrations|scripts)\/[\w./-]+)`/g)].map((match) => match[1] ?? "");
-    expect(named.filter((name) => !existsSync(name.replace(/\/$/, "")))).toEqual([]);
-    const scripts = (JSON.parse(readFileSync("package.json", "utf8")) as { scripts: Record<string, string> }).scripts;
-    const commands = [...text.matchAll(/npm run ([\w:-]+)/g)].map((match) => match[1] ?? "");
-    expect(commands.filter((name) => !(name in scripts))).toEqual([]);
-  });
+  it.each(["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/storage.md"])(
+    "%s names files that exist",
+    (path) => {
+      const text = readFileSync(path, "utf8");
+      const named = [...text.matchAll(/`((?:src|test|docs|migrations|scripts)\/[\w./-]+)`/g)].map(
+        (match) => match[1] ?? "",
+      );
+      expect(named.filter((name) => !existsSync(name.replace(/\/$/, "")))).toEqual([]);
+      const scripts = (JSON.parse(readFileSync("package.json", "utf8")) as { scripts: Record<string, string> }).scripts;
+      const commands = [...text.matchAll(/npm run ([\w:-]+)/g)].map((match) => match[1] ?? "");
+      expect(commands.filter((name) => !(name in scripts))).toEqual([]);
+    },
+  );
 
   it("document every table", () => {
     const storage = readFileSync("docs/storage.md", "utf8");
-    const tables = globSync("src/**/tables.ts").flatMap((file) => [...readFileSync(file, "utf8").matchAll(/sqliteTable\(\s*"(\w+)"/g)].map((match) => match[1] ?? ""));
+    const tables = globSync("src/**/tables.ts").flatMap((file) =>
+      [...readFileSync(file, "utf8").matchAll(/sqliteTable\(\s*"(\w+)"/g)].map((match) => match[1] ?? ""),
+    );
     expect(tables.length).toBeGreaterThan(5);
     expect(tables.filter((table) => !storage.includes(`\`${table}\``))).toEqual([]);
   });

@@ -3,8 +3,14 @@ import { globSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 
 const files = globSync("src/**/*.{ts,tsx}").map((path) => path.replaceAll("\\", "/"));
-const importsOf = (path: string) => [...readFileSync(path, "utf8").matchAll(/^(?:import|export)\b[^;]*?from\s+"([^"]+)"/gms)].map((match) => match[1] ?? "");
-const typeOnly = (path: string, target: string) => new RegExp(`import type [^;]*from "${target.replaceAll(/[.*+?^${}()|[\]\\/]/g, "\\$&")}"`, "s").test(readFileSync(path, "utf8"));
+const importsOf = (path: string) =>
+  [...readFileSync(path, "utf8").matchAll(/^(?:import|export)\b[^;]*?from\s+"([^"]+)"/gms)].map(
+    (match) => match[1] ?? "",
+  );
+const typeOnly = (path: string, target: string) =>
+  new RegExp(`import type [^;]*from "${target.replaceAll(/[.*+?^${}()|[\]\\/]/g, "\\$&")}"`, "s").test(
+    readFileSync(path, "utf8"),
+  );
 
 /** Where an import leads, as a path below src; null for packages. */
 function resolve(from: string, target: string): string | null {
@@ -59,30 +65,41 @@ describe("imports", () => {
   });
 
   it("keep the service out of jobs, so that no cycle can form", () => {
-    const strays = files.filter((path) => /^src\/features\/[^/]+\/jobs\//.test(path)).filter((path) => importsOf(path).some((target) => /(^|\/)service(\.ts)?$/.test(target)));
+    const strays = files
+      .filter((path) => /^src\/features\/[^/]+\/jobs\//.test(path))
+      .filter((path) => importsOf(path).some((target) => /(^|\/)service(\.ts)?$/.test(target)));
     expect(strays).toEqual([]);
   });
 
   it("keep SQL in stores and tables", () => {
-    const home = /\/(tables|store|[a-z-]+-store|audit|context)\.ts$|^src\/core\/(work|job-store|idempotency-store|audit|context)\.ts$|-store\.ts$/;
-    const strays = files.filter((path) => importsOf(path).some((target) => target.startsWith("drizzle-orm"))).filter((path) => !home.test(path));
+    const home =
+      /\/(tables|store|[a-z-]+-store|audit|context)\.ts$|^src\/core\/(work|job-store|idempotency-store|audit|context)\.ts$|-store\.ts$/;
+    const strays = files
+      .filter((path) => importsOf(path).some((target) => target.startsWith("drizzle-orm")))
+      .filter((path) => !home.test(path));
     expect(strays).toEqual([]);
   });
 
   it("read the environment only where it is parsed", () => {
-    const strays = files.filter((path) => /^src\/(features|lib)\//.test(path)).filter((path) => /\benv\./.test(readFileSync(path, "utf8")));
+    const strays = files
+      .filter((path) => /^src\/(features|lib)\//.test(path))
+      .filter((path) => /\benv\./.test(readFileSync(path, "utf8")));
     expect(strays).toEqual([]);
   });
 
   it("call fetch only where outside calls are guarded", () => {
-    const strays = files.filter((path) => /^src\/(features|lib|core|durable)\//.test(path)).filter((path) => /(?<![.\w])fetch\(/.test(readFileSync(path, "utf8")));
+    const strays = files
+      .filter((path) => /^src\/(features|lib|core|durable)\//.test(path))
+      .filter((path) => /(?<![.\w])fetch\(/.test(readFileSync(path, "utf8")));
     expect(strays).toEqual([]);
   });
 });
 
 describe("files", () => {
   it("stay under 400 lines and have no drawers", () => {
-    const long = [...files, ...globSync("test/**/*.ts", { exclude: ["test/bench/node_modules/**"] })].filter((path) => readFileSync(path, "utf8").split("\n").length > 401);
+    const long = [...files, ...globSync("test/**/*.ts", { exclude: ["test/bench/node_modules/**"] })].filter(
+      (path) => readFileSync(path, "utf8").split("\n").length > 401,
+    );
     expect(long).toEqual([]);
     expect(files.filter((path) => /\/(utils?|helpers?|common|types)\.ts$/.test(path))).toEqual([]);
   });
@@ -93,7 +110,10 @@ describe("files", () => {
   });
 
   it("begin with what they are for", () => {
-    const bare = files.filter((path) => !/^\s*(\/\*\*|\/\/)/.test(readFileSync(path, "utf8").replace(/^#!.*\n/, "")) && !path.endsWith("index.ts"));
+    const bare = files.filter(
+      (path) =>
+        !/^\s*(\/\*\*|\/\/)/.test(readFileSync(path, "utf8").replace(/^#!.*\n/, "")) && !path.endsWith("index.ts"),
+    );
     expect(bare).toEqual([]);
   });
 });

@@ -28,7 +28,11 @@ export interface Called {
 
 function encodeBody(body: unknown): { body: BodyInit | null; type: string | null } {
   if (body === undefined) return { body: null, type: null };
-  const raw = typeof body === "string" || body instanceof Uint8Array || body instanceof ReadableStream || body instanceof FormData;
+  const raw =
+    typeof body === "string" ||
+    body instanceof Uint8Array ||
+    body instanceof ReadableStream ||
+    body instanceof FormData;
   if (raw) return { body: body as BodyInit, type: null };
   return { body: JSON.stringify(body), type: "application/json" };
 }
@@ -45,7 +49,12 @@ export async function call(method: string, path: string, options: CallOptions = 
   const bytes = new Uint8Array(await response.arrayBuffer());
   await waitOnExecutionContext(execution);
   const isJson = (response.headers.get("content-type") ?? "").includes("json");
-  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(new TextDecoder().decode(bytes)) : null, bytes };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: isJson ? JSON.parse(new TextDecoder().decode(bytes)) : null,
+    bytes,
+  };
 }
 
 export interface Person {
@@ -67,7 +76,10 @@ export async function signUp(): Promise<Person> {
   const password = `correct horse ${crypto.randomUUID()}`;
   // Open operations are limited by network: each person comes from an own one (RFC 3849 documentation prefix).
   const headers = { "cf-connecting-ip": `2001:db8:0:${people.toString(16)}::1` };
-  const registered = await call("POST", "/v1/auth/register", { headers, body: { email, password, name: `Person ${people}` } });
+  const registered = await call("POST", "/v1/auth/register", {
+    headers,
+    body: { email, password, name: `Person ${people}` },
+  });
   if (registered.status !== 201) throw new Error(`register: ${registered.status} ${JSON.stringify(registered.body)}`);
   const signedIn = await call("POST", "/v1/auth/login", { headers, body: { email, password } });
   if (signedIn.status !== 200) throw new Error(`login: ${signedIn.status} ${JSON.stringify(signedIn.body)}`);
@@ -90,5 +102,7 @@ export function systemContext(overrides: Partial<Bindings> = {}): AppCtx {
 
 /** Sets a superadmin's overrides of a workspace's limits straight in the table. */
 export async function overrideLimits(workspaceId: string, overrides: Record<string, number | null>): Promise<void> {
-  await bindings.DB.prepare("update workspaces set limit_overrides = ? where id = ?").bind(JSON.stringify(overrides), workspaceId).run();
+  await bindings.DB.prepare("update workspaces set limit_overrides = ? where id = ?")
+    .bind(JSON.stringify(overrides), workspaceId)
+    .run();
 }

@@ -24,7 +24,11 @@ export async function sweep(ctx: Ctx): Promise<void> {
 /** Forgets what has been kept long enough. */
 async function purge(ctx: Ctx): Promise<void> {
   const at = ctx.now();
-  await ctx.db.batch([purgeKeys(ctx, at - keptMs), purgeEvents(ctx, at - eventsKeptMs), purgeAudit(ctx, at - auditKeptMs)]);
+  await ctx.db.batch([
+    purgeKeys(ctx, at - keptMs),
+    purgeEvents(ctx, at - eventsKeptMs),
+    purgeAudit(ctx, at - auditKeptMs),
+  ]);
 }
 
 export default defineFeature({

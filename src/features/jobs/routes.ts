@@ -34,13 +34,18 @@ export const routes = [
     summary: "Progress as Server-Sent Events, replayed from Last-Event-ID",
     access: "jobs:read",
     params: jobParams,
-    produces: { "text/event-stream": "Events `progress`, `retrying`, `retried`, `succeeded`, `failed`, `cancelled`, and a last `end` with the job." },
+    produces: {
+      "text/event-stream":
+        "Events `progress`, `retrying`, `retried`, `succeeded`, `failed`, `cancelled`, and a last `end` with the job.",
+    },
     problems: ["job-not-found"],
     handle: async (ctx, { params, request }) => {
       await service.getJob(ctx, params.id);
       const after = Number(request.headers.get("last-event-id") ?? 0);
       const stream = service.streamEvents(ctx, params.id, Number.isSafeInteger(after) && after > 0 ? after : 0);
-      return new Response(stream, { headers: { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no" } });
+      return new Response(stream, {
+        headers: { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no" },
+      });
     },
   }),
   endpoint({

@@ -2,6 +2,7 @@
 import type { WorkspaceCtx } from "#core/context";
 import { addEvent, findJob, listEvents, listJobs, requestCancel, restartJob } from "#core/job-store";
 import type { Lane } from "#core/job";
+import { conversionLimit } from "#core/limits";
 import { readCursor, toPage } from "#core/page";
 import { Problem } from "#core/problem";
 import { hasEnded, type JobState } from "#core/states";
@@ -71,6 +72,7 @@ export async function cancelJob(ctx: WorkspaceCtx, id: string): Promise<JobRow> 
 
 export async function retryJob(ctx: WorkspaceCtx, id: string): Promise<JobRow> {
   const row = await getJob(ctx, id);
+  if (row.state === "failed" || row.state === "cancelled") await takeConversion(ctx, row);
   if (!(await restartJob(ctx, ctx.workspaceId, id))) {
     // A repeated request whose first run restarted it: the answer is what became of that.
     if (ctx.isReplay) return row;
@@ -79,6 +81,12 @@ export async function retryJob(ctx: WorkspaceCtx, id: string): Promise<JobRow> {
   await ctx.db.batch([addEvent(ctx, id, "retried", {})]);
   await ctx.offer({ jobId: id, lane: row.lane as Lane });
   return getJob(ctx, id);
+}
+
+/** What runs in this lane is a conversion, also when it runs again: else cancel and retry would be a way around the plan's limit. */
+async function takeConversion(ctx: WorkspaceCtx, { lane }: JobRow): Promise<void> {
+  const limit = lane === "conversion" ? conversionLimit(ctx.plan, ctx.overrides) : null;
+  if (limit) await ctx.takeLimit(limit, ctx.workspaceId);
 }
 
 /** Waits until the job has ended or the time is up, whichever is first, and returns the row then. */

@@ -9,7 +9,10 @@ let startedAt: number | null = null;
 
 export async function health(ctx: Ctx) {
   startedAt ??= ctx.now();
-  const answered = await ping(ctx).then(() => true, () => false);
+  const answered = await ping(ctx).then(
+    () => true,
+    () => false,
+  );
   return {
     status: answered ? ("healthy" as const) : ("degraded" as const),
     timestamp: new Date(ctx.now()).toISOString(),
@@ -53,5 +56,7 @@ async function cronState(ctx: Ctx): Promise<Part> {
   const minute = (await readTicks(ctx)).find((tick) => tick.every === "minute");
   if (!minute) return { status: "degraded", detail: "No tick yet." };
   const age = ctx.now() - minute.at;
-  return age < lateMs ? { status: "ok", detail: "Ticks." } : { status: "degraded", detail: `The last tick was ${Math.round(age / 1_000)} s ago.` };
+  return age < lateMs
+    ? { status: "ok", detail: "Ticks." }
+    : { status: "degraded", detail: `The last tick was ${Math.round(age / 1_000)} s ago.` };
 }

@@ -15,12 +15,22 @@ interface Remembered {
 const remembered = new BoundedMap<string, Remembered>(5_000);
 
 /** The remembered answer, or undefined when it has to be read. */
-export function rememberedMembership(userId: string, workspaceId: string, nowMs: number, maxAgeMs: number): Membership | null | undefined {
+export function rememberedMembership(
+  userId: string,
+  workspaceId: string,
+  nowMs: number,
+  maxAgeMs: number,
+): Membership | null | undefined {
   const known = remembered.get(`${userId} ${workspaceId}`);
   return known && nowMs - known.readAt < maxAgeMs ? known.membership : undefined;
 }
 
-export async function readMembership(db: Database, userId: string, workspaceId: string, nowMs: number): Promise<Membership | null> {
+export async function readMembership(
+  db: Database,
+  userId: string,
+  workspaceId: string,
+  nowMs: number,
+): Promise<Membership | null> {
   const membership = await findMembership(db, userId, workspaceId);
   remembered.set(`${userId} ${workspaceId}`, { membership, readAt: nowMs });
   return membership;

@@ -31,7 +31,10 @@ export async function findMembership(db: Database, userId: string, workspaceId: 
   return row ?? null;
 }
 
-export function insertPersonalWorkspace(db: Database, workspace: { id: string; name: string; userId: string; createdAt: number }): Statement[] {
+export function insertPersonalWorkspace(
+  db: Database,
+  workspace: { id: string; name: string; userId: string; createdAt: number },
+): Statement[] {
   const { id, name, userId, createdAt } = workspace;
   return [
     db.insert(workspaces).values({ id, name, kind: "personal", ownerUserId: userId, createdAt }),

@@ -27,5 +27,8 @@ export const workspaceMembers = sqliteTable(
     role: text("role").$type<WorkspaceRole>().notNull(),
     createdAt: integer("created_at").notNull(),
   },
-  (table) => [primaryKey({ columns: [table.workspaceId, table.userId] }), index("workspace_members_by_user").on(table.userId)],
+  (table) => [
+    primaryKey({ columns: [table.workspaceId, table.userId] }),
+    index("workspace_members_by_user").on(table.userId),
+  ],
 );

@@ -32,6 +32,7 @@ export interface PngSize {
  * Reads signature and IHDR from the first `PNG_HEAD_BYTES` bytes. Throws PngError: `not-png`, `damaged`, the reason for
  * a kind that is not taken, or `too-large` when the pixels have more than `rgbBytesMax` RGB bytes.
  */
+// oxlint-disable-next-line complexity -- a plain list of what IHDR may say, one line each
 export function readPngSize(png: Uint8Array, options: { rgbBytesMax: number }): PngSize {
   if (!isPng(png)) throw new PngError("not-png", "signature");
   if (png.byteLength < PNG_HEAD_BYTES) throw new PngError("damaged", "truncated header");

@@ -88,7 +88,7 @@ async function readChunks(reader: PieceReader, inflater: Inflater): Promise<void
     if (type === IEND && sizeBytes !== 0) throw new PngError("damaged", "data in the end chunk");
     hasData ||= type === IDAT;
     let crc = crc32(frame.subarray(4));
-    for (let left = sizeBytes; left > 0; ) {
+    for (let left = sizeBytes; left > 0;) {
       const part = await reader.some(left);
       if (part.byteLength === 0) throw truncated();
       crc = crc32(part, crc);
@@ -170,7 +170,7 @@ function createRowSink(size: PngSize): RowSink {
   };
   return {
     push(piece) {
-      for (let offset = 0; offset < piece.byteLength; ) {
+      for (let offset = 0; offset < piece.byteLength;) {
         if (done === rgb.byteLength) throw new PngError("damaged", "more pixels than the header says");
         const part = piece.subarray(offset, offset + line.byteLength - filled);
         line.set(part, filled);

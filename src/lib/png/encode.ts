@@ -73,7 +73,10 @@ function isDimension(value: number): boolean {
 }
 
 /** Writes into `memory` from its start to its end, again and again, and yields what it has filled. */
-function* writeSlices(memory: Uint8Array<ArrayBuffer>, image: PngInput): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
+function* writeSlices(
+  memory: Uint8Array<ArrayBuffer>,
+  image: PngInput,
+): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
   const rowBytes = image.width * 3 + 1;
   const streamBytes = rowBytes * image.height;
   const view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
@@ -81,7 +84,7 @@ function* writeSlices(memory: Uint8Array<ArrayBuffer>, image: PngInput): Generat
   const sums = { adler: ADLER32_START, crc: writeStart(memory, view, image) };
   let start = 0;
   let end = BLOCKS_OFFSET;
-  for (let done = 0; done < streamBytes; ) {
+  for (let done = 0; done < streamBytes;) {
     const sizeBytes = Math.min(BLOCK_BYTES_MAX, streamBytes - done);
     if (end + BLOCK_HEADER_BYTES + sizeBytes > memory.byteLength) {
       yield memory.subarray(start, end);

@@ -30,7 +30,13 @@ export function checkShardSet(members: readonly SetMember<ShardHeader>[]): Extra
   if (first === undefined) throw new SealError("shards-missing", { detail: "no shard at all" });
   const { shardCount, fileSizeBytes } = first.header;
   const signature = (header: ShardHeader): string =>
-    [hex(header.conversionId), hex(header.keyId), header.shardCount, header.fileSizeBytes, hex(header.nonce.subarray(0, 7))].join();
+    [
+      hex(header.conversionId),
+      hex(header.keyId),
+      header.shardCount,
+      header.fileSizeBytes,
+      hex(header.nonce.subarray(0, 7)),
+    ].join();
   const order = orderMembers(members, { count: shardCount, signature, indexOf: (header) => header.shardIndex });
   return { version: 2, count: shardCount, fileSizeBytes, order };
 }
@@ -43,11 +49,14 @@ export function checkChunkSet(members: readonly SetMember<ChunkHeader>[]): Extra
   const [first] = members;
   if (first === undefined) throw new SealError("shards-missing", { detail: "no image at all" });
   const { chunkCount, fileName } = first.header;
-  const signature = (header: ChunkHeader): string => JSON.stringify([header.fileName, header.userId, header.chunkCount]);
+  const signature = (header: ChunkHeader): string =>
+    JSON.stringify([header.fileName, header.userId, header.chunkCount]);
   const order = orderMembers(members, { count: chunkCount, signature, indexOf: (header) => header.chunkIndex });
   const sizes = order.map((place) => members[place]?.header.chunkBytes ?? 0);
   const size = sizes[0] ?? 0;
-  const odd = sizes.findIndex((chunkBytes, index) => (index === sizes.length - 1 ? chunkBytes > size : chunkBytes !== size));
+  const odd = sizes.findIndex((chunkBytes, index) =>
+    index === sizes.length - 1 ? chunkBytes > size : chunkBytes !== size,
+  );
   if (odd >= 0) throw new SealError("shards-mixed", { detail: "chunk size", index: odd });
   return { version: 1, count: chunkCount, fileName, order };
 }

@@ -25,6 +25,7 @@ const TAGS = {
 const VALUES_MAX = 65_535;
 
 /** Decodes `tiff`. Throws SealError `tiff-unsupported`, `image-too-large` (before copying) or `image-damaged`. */
+// oxlint-disable-next-line complexity -- a plain list of what baseline TIFF may say, one line each
 export function decodeTiff(tiff: Uint8Array, options: { rgbBytesMax: number }): PngPixels {
   const fields = readFields(tiff);
   const one = (tag: number, fallback?: number): number => {
@@ -43,7 +44,8 @@ export function decodeTiff(tiff: Uint8Array, options: { rgbBytesMax: number }): 
     (fields.get(TAGS.bitsPerSample) ?? [1]).every((bits) => bits === 8);
   if (!isPlain || (channels !== 3 && channels !== 4)) throw unsupported("not uncompressed 8-bit RGB");
   if (width === 0 || height === 0) throw damaged("dimensions");
-  if (width * height * 3 > options.rgbBytesMax) throw new SealError("image-too-large", { detail: `${width} x ${height}` });
+  if (width * height * 3 > options.rgbBytesMax)
+    throw new SealError("image-too-large", { detail: `${width} x ${height}` });
   const strips = (fields.get(TAGS.stripOffsets) ?? []).map((offset, index) => ({
     offset,
     sizeBytes: fields.get(TAGS.stripSizes)?.[index] ?? -1,

@@ -33,7 +33,7 @@ export function readFileName(value: string): string {
 function readName(value: string, subject: string): string {
   const name = value.trim();
   if (name === "") throw invalid(`${subject} is blank`);
-  if ([...name].length > NAME_CHARACTERS_MAX) throw invalid(`${subject} is longer than 255 characters`);
+  if (Array.from(name).length > NAME_CHARACTERS_MAX) throw invalid(`${subject} is longer than 255 characters`);
   if (name.includes("..") || FORBIDDEN.test(name)) throw invalid(`${subject} has a forbidden character`);
   // A lone surrogate has no UTF-8 form: it would derive the key of another id.
   if (!name.isWellFormed()) throw invalid(`${subject} is not valid Unicode`);
@@ -51,7 +51,12 @@ export async function deriveKeyV1(input: { masterKey: Uint8Array; userId: string
   material.set(input.masterKey);
   material.set(userId, 32);
   const key = await crypto.subtle.importKey("raw", material, "HKDF", false, ["deriveBits"]);
-  const algorithm = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(0), info: new TextEncoder().encode(KEY_INFO) };
+  const algorithm = {
+    name: "HKDF",
+    hash: "SHA-256",
+    salt: new Uint8Array(0),
+    info: new TextEncoder().encode(KEY_INFO),
+  };
   return new Uint8Array(await crypto.subtle.deriveBits(algorithm, key, 256));
 }
 

@@ -10,7 +10,13 @@ import { createZstdDecompress } from "node:zlib";
 import { encodePng } from "#lib/png/encode";
 import { releaseMemory } from "#lib/png/memory";
 import { SealError } from "#lib/seal/error";
-import { type ChunkHeader, HEADER_AREA_BYTES, readChunkHeader, writeChunkHeader, writeHeaderArea } from "#lib/seal/v1-header";
+import {
+  type ChunkHeader,
+  HEADER_AREA_BYTES,
+  readChunkHeader,
+  writeChunkHeader,
+  writeHeaderArea,
+} from "#lib/seal/v1-header";
 import { readFileName, readUserId } from "#lib/seal/v1-rules";
 import { compressIfShorter } from "#lib/seal/zstd";
 
@@ -178,7 +184,8 @@ function* listEnds(rgb: Uint8Array, header: ChunkHeader): Generator<number> {
   }
   let trimmed = rgb.byteLength;
   while (trimmed > endMin && rgb[trimmed - 1] === 0) trimmed--;
-  for (let attempt = 0; attempt < TRIM_ATTEMPTS_MAX && trimmed + attempt <= rgb.byteLength; attempt++) yield trimmed + attempt;
+  for (let attempt = 0; attempt < TRIM_ATTEMPTS_MAX && trimmed + attempt <= rgb.byteLength; attempt++)
+    yield trimmed + attempt;
 }
 
 function createDecipher({ key, rgb, end, additionalData }: Chunk): DecipherGCM {

@@ -44,7 +44,10 @@ export function shardBytesOf(fileSizeBytes: number, shardIndex: number): number 
 }
 
 /** The nonce: 7 bytes random per conversion, the shard index, 1 in the last shard. No two shards of a key share one. */
-export function shardNonce(noncePrefix: Uint8Array, shard: { shardIndex: number; last: boolean }): Uint8Array<ArrayBuffer> {
+export function shardNonce(
+  noncePrefix: Uint8Array,
+  shard: { shardIndex: number; last: boolean },
+): Uint8Array<ArrayBuffer> {
   const nonce = new Uint8Array(12);
   nonce.set(noncePrefix, 0);
   new DataView(nonce.buffer).setUint32(7, shard.shardIndex);
@@ -82,7 +85,8 @@ export function readShardHeader(rgb: Uint8Array): ShardHeader {
   const view = new DataView(rgb.buffer, rgb.byteOffset, HEADER_BYTES_V2);
   const flags = view.getUint8(9);
   if (view.getUint8(8) !== VERSION || flags > 7) throw damaged("version or flags");
-  if (view.getUint16(10) !== 0 || rgb.subarray(84, HEADER_BYTES_V2).some((byte) => byte !== 0)) throw damaged("reserved bytes");
+  if (view.getUint16(10) !== 0 || rgb.subarray(84, HEADER_BYTES_V2).some((byte) => byte !== 0))
+    throw damaged("reserved bytes");
   const header: ShardHeader = {
     compressed: (flags & FLAG_COMPRESSED) !== 0,
     last: (flags & FLAG_LAST) !== 0,

@@ -3,7 +3,10 @@ import type { Bindings } from "../../../src/core/env.ts";
 
 type Callable = (...args: unknown[]) => unknown;
 
-function intercept<Target extends object>(target: Target, change: (name: string, call: Callable) => Callable | undefined): Target {
+function intercept<Target extends object>(
+  target: Target,
+  change: (name: string, call: Callable) => Callable | undefined,
+): Target {
   return new Proxy(target, {
     get(inner, name) {
       const value: unknown = Reflect.get(inner, name, inner);
@@ -15,10 +18,12 @@ function intercept<Target extends object>(target: Target, change: (name: string,
 }
 
 export function slowBindings(env: Bindings, delayMs: number): Bindings {
-  const late = (call: Callable): Callable => async (...args) => {
-    await scheduler.wait(delayMs);
-    return call(...args);
-  };
+  const late =
+    (call: Callable): Callable =>
+    async (...args) => {
+      await scheduler.wait(delayMs);
+      return call(...args);
+    };
   const statement = (inner: D1PreparedStatement): D1PreparedStatement =>
     intercept(inner, (name, call) => {
       if (name === "bind") return (...args) => statement(call(...args) as D1PreparedStatement);
@@ -36,7 +41,9 @@ export function slowBindings(env: Bindings, delayMs: number): Bindings {
     });
   return {
     ...env,
-    DB: intercept(env.DB, (name, call) => (name === "withSession" ? (...args) => session(call(...args) as object) : undefined)),
+    DB: intercept(env.DB, (name, call) =>
+      name === "withSession" ? (...args) => session(call(...args) as object) : undefined,
+    ),
     SESSION_STORE: namespace(env.SESSION_STORE),
     RATE_LIMITER: namespace(env.RATE_LIMITER),
     LEDGER: namespace(env.LEDGER),

@@ -10,7 +10,11 @@ parentPort?.on("message", async ({ url, crowd }) => {
 });
 
 function signIn(agent, url, { body, address }) {
-  const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body), "cf-connecting-ip": address };
+  const headers = {
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(body),
+    "cf-connecting-ip": address,
+  };
   return new Promise((resolve, reject) => {
     const outgoing = request(`${url}/v1/auth/login`, { agent, method: "POST", headers }, (answer) => {
       answer.resume();

@@ -20,7 +20,8 @@ export default {
   async fetch(request: Request, env: Bindings, execution: ExecutionContext): Promise<Response> {
     const { pathname } = new URL(request.url);
     if (pathname === "/__bench/check") return checkManyTimes(request, env, execution);
-    if (pathname === "/__bench/hash") return Response.json(await hashPassword(env.HASHER, "a long enough bench secret"));
+    if (pathname === "/__bench/hash")
+      return Response.json(await hashPassword(env.HASHER, "a long enough bench secret"));
     const delay = request.headers.get("x-bench-delay-ms");
     return worker.fetch(request, delay === null ? env : slowBindings(env, Number(delay)), execution);
   },

@@ -59,7 +59,9 @@ function sealPixels(parts, facts) {
 
 const encoders = {
   sharp: ({ width, height }) =>
-    sharp(pixels, { raw: { width, height, channels: 3 } }).png({ compressionLevel: 0, adaptiveFiltering: false }).toBuffer(),
+    sharp(pixels, { raw: { width, height, channels: 3 } })
+      .png({ compressionLevel: 0, adaptiveFiltering: false })
+      .toBuffer(),
   pngjs: ({ width, height }) => {
     const options = { colorType: 2, inputColorType: 2, inputHasAlpha: false, deflateLevel: 0, filterType: 0 };
     return PNG.sync.write({ width, height, data: pixels }, options);
@@ -119,7 +121,7 @@ async function open(images, { encoder, withHash }) {
 /** Splits images that follow one another, each with one IDAT as Overtone writes them. */
 function split(bytes) {
   const images = [];
-  for (let offset = 0; offset < bytes.byteLength; ) {
+  for (let offset = 0; offset < bytes.byteLength;) {
     const end = offset + 41 + bytes.readUInt32BE(offset + 33) + 16;
     images.push(bytes.subarray(offset, end));
     offset = end;

@@ -17,7 +17,7 @@ export function startNodePeer() {
       });
       child.send(request);
     });
-  return { run, stop: () => child.kill() };
+  return { run, processId: child.pid, stop: () => child.kill() };
 }
 
 /** The same for Debian's Python, whose packages python3-pil, python3-cryptography and python3-zstandard it needs. */
@@ -33,5 +33,5 @@ export function startPythonPeer(python = "/usr/bin/python3") {
       });
       child.stdin.write(`${JSON.stringify(request)}\n`);
     });
-  return { run, stop: () => child.kill() };
+  return { run, processId: child.pid, stop: () => child.kill() };
 }

@@ -33,7 +33,7 @@ async function bundle() {
   return [script, ...Array.from(wasm, ([path, contents]) => ({ type: "CompiledWasm", path, contents }))];
 }
 
-/** A running Worker: `url`, `peakMemory` of its process, `stop`. */
+/** A running Worker: `url`, `processId` where it can be found, its peak memory, `stop`. */
 export async function startWorker() {
   const before = childProcesses();
   const miniflare = new Miniflare(
@@ -47,7 +47,7 @@ export async function startWorker() {
   await miniflare.ready;
   const url = await miniflare.unsafeGetDirectURL();
   const processId = childProcesses().find((id) => !before.includes(id) && commandOf(id).includes("workerd"));
-  return { url, stop: () => miniflare.dispose(), ...peakMemory(processId) };
+  return { url, processId, stop: () => miniflare.dispose(), ...peakMemory(processId) };
 }
 
 /** Linux only: elsewhere there is no cheap way to read another process's peak, and the memory figure is left out. */

@@ -30,7 +30,11 @@ async function run() {
     const isForm = body instanceof FormData;
     const answer = await fetch(worker.url + path, {
       method: body ? "POST" : "GET",
-      headers: { ...(isForm || !body ? {} : { "content-type": "application/json" }), ...(token ? { authorization: `Bearer ${token}` } : {}), ...headers },
+      headers: {
+        ...(isForm || !body ? {} : { "content-type": "application/json" }),
+        ...(token ? { authorization: `Bearer ${token}` } : {}),
+        ...headers,
+      },
       body: isForm || !body ? body : JSON.stringify(body),
     });
     const value = await answer.json();
@@ -40,7 +44,10 @@ async function run() {
   const credentials = { email: "bench@example.com", password: "a long enough bench secret" };
   const { workspace } = await json("/v1/auth/register", { body: credentials });
   const database = await worker.miniflare.getD1Database("DB");
-  await database.prepare("update workspaces set limit_overrides = ? where id = ?").bind(JSON.stringify({ storageBytes: null, conversionsPerHour: null }), workspace.id).run();
+  await database
+    .prepare("update workspaces set limit_overrides = ? where id = ?")
+    .bind(JSON.stringify({ storageBytes: null, conversionsPerHour: null }), workspace.id)
+    .run();
   const { access_token: token } = await json("/v1/auth/login", { body: credentials });
   const form = new FormData();
   form.set("compress", "false");
@@ -54,10 +61,17 @@ async function run() {
     const copied = await fetch(`${worker.url}/__bench/copy?size=${sizeBytes}`);
     if (!copied.ok) throw new Error(`copy: ${copied.status} ${await copied.text()}`);
     times.copy.push(performance.now() - startedAt);
-    const sealed = await json("/v1/convert/audio-to-image", { body: { fileId, compress: false }, token, headers: wait });
+    const sealed = await json("/v1/convert/audio-to-image", {
+      body: { fileId, compress: false },
+      token,
+      headers: wait,
+    });
     if (sealed.status !== "completed") throw new Error(`sealing is ${sealed.status}`);
     times.seal.push(sealed.conversion.durationMs);
-    await fetch(`${worker.url}/v1/conversions/${sealed.conversionId}`, { method: "DELETE", headers: { authorization: `Bearer ${token}` } });
+    await fetch(`${worker.url}/v1/conversions/${sealed.conversionId}`, {
+      method: "DELETE",
+      headers: { authorization: `Bearer ${token}` },
+    });
   }
   await worker.stop();
   const [seal, copy] = [percentile(times.seal, 0.5), percentile(times.copy, 0.5)];

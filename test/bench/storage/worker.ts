@@ -17,6 +17,8 @@ export default {
   ...worker,
   fetch(request: Request, env: Bindings, execution: ExecutionContext): Response | Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
-    return pathname === "/__bench/copy" ? copy(env, Number(searchParams.get("size"))) : worker.fetch(request, env, execution);
+    return pathname === "/__bench/copy"
+      ? copy(env, Number(searchParams.get("size")))
+      : worker.fetch(request, env, execution);
   },
 };

@@ -195,7 +195,10 @@ describe("sessions", () => {
 
 describe("sign-ins that come together", () => {
   it("are counted for their address", async () => {
-    const answer = await call("POST", "/v1/auth/login", { headers: { "cf-connecting-ip": "2001:db8:1::1" }, body: { email: unique(), password } });
+    const answer = await call("POST", "/v1/auth/login", {
+      headers: { "cf-connecting-ip": "2001:db8:1::1" },
+      body: { email: unique(), password },
+    });
     expect(answer.status).toBe(401);
     expect(answer.headers.get("ratelimit-policy")).toBe('"sign-in";q=100;w=60');
     expect(answer.headers.get("ratelimit")).toMatch(/^"sign-in";r=99;t=\d+$/);
@@ -203,7 +206,11 @@ describe("sign-ins that come together", () => {
 
   it("all get their turn", async () => {
     const people = await Promise.all(Array.from({ length: 8 }, () => signUp()));
-    const answers = await Promise.all(people.map((person) => call("POST", "/v1/auth/login", { body: { email: person.email, password: person.password } })));
+    const answers = await Promise.all(
+      people.map((person) =>
+        call("POST", "/v1/auth/login", { body: { email: person.email, password: person.password } }),
+      ),
+    );
     expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 200));
   });
 });

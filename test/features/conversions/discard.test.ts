@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { runJob } from "#app/run-job";
 import { discardFile } from "#features/conversions/jobs/discard-file";
 import { bindings, signUp, systemContext } from "#test/support/harness";
-import { seal, storeFile, wav } from "./support.ts";
+import { storeFile, wav } from "./support.ts";
 
 /** The database, of which the first batch lets something else happen before it. */
 function beforeFirstBatch(work: () => Promise<unknown>): D1Database {
@@ -35,16 +35,18 @@ describe("discarding a file", () => {
     const row = discardFile.row({ ...ctx, workspaceId: person.workspaceId }, { fileId });
     await ctx.db.batch([row.statement as never]);
     let begun = 0;
+    // Its message is dropped: nothing ends the conversion before the file would go.
+    const env = { ...bindings, CONVERSION_QUEUE: { send: async () => undefined } as never };
     const begin = async () => {
-      // Its job waits: nothing ends the conversion before the file would go.
-      const answer = await seal(person, { fileId }, {});
-      begun = answer.status;
-      await bindings.DB.prepare("update jobs set state = 'scheduled', run_at = ? where id = ? and ended_at is null").bind(Date.now() + 60_000, answer.body.jobId).run();
+      begun = (await person.call("POST", "/v1/convert/audio-to-image", { body: { fileId }, env })).status;
     };
     await runJob(systemContext({ DB: beforeFirstBatch(begin) }), row.jobId);
     expect(begun).toBe(202);
     expect((await person.call("GET", `/v1/files/${fileId}`)).status).toBe(200);
-    expect((await person.call("GET", `/v1/jobs/${row.jobId}`)).body).toMatchObject({ state: "succeeded", result: { deleted: false } });
+    expect((await person.call("GET", `/v1/jobs/${row.jobId}`)).body).toMatchObject({
+      state: "succeeded",
+      result: { deleted: false },
+    });
   });
 
   it("deletes one that nothing reads", async () => {
@@ -55,6 +57,9 @@ describe("discarding a file", () => {
     await ctx.db.batch([row.statement as never]);
     await runJob(systemContext(), row.jobId);
     expect((await person.call("GET", `/v1/files/${fileId}`)).status).toBe(404);
-    expect((await person.call("GET", `/v1/jobs/${row.jobId}`)).body).toMatchObject({ state: "succeeded", result: { deleted: true } });
+    expect((await person.call("GET", `/v1/jobs/${row.jobId}`)).body).toMatchObject({
+      state: "succeeded",
+      result: { deleted: true },
+    });
   });
 });

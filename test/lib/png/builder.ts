@@ -79,7 +79,8 @@ function filterRows({ width, height, rgb, filterOf }: PngPlan, channels: 3 | 4):
     rows[row * (rowBytes + 1)] = filter;
     for (let column = 0; column < rowBytes; column++) {
       const [left, above, corner] = [at(row, column - channels), at(row - 1, column), at(row - 1, column - channels)];
-      rows[row * (rowBytes + 1) + 1 + column] = at(row, column) - predict(filter, { left, above, corner: column < channels ? 0 : corner });
+      rows[row * (rowBytes + 1) + 1 + column] =
+        at(row, column) - predict(filter, { left, above, corner: column < channels ? 0 : corner });
     }
   }
   return rows;

@@ -46,7 +46,10 @@ describe.each(Object.entries(decoders))("decoding %s", (_name, decode) => {
     });
     await fc.assert(
       fc.asyncProperty(plan, async ({ width, height, channels, filters, level, idatBytes, seed }) => {
-        const rgb = Uint8Array.from({ length: width * height * 3 }, (_, index) => Math.imul(index + seed, 2_654_435_761) >>> 24);
+        const rgb = Uint8Array.from(
+          { length: width * height * 3 },
+          (_, index) => Math.imul(index + seed, 2_654_435_761) >>> 24,
+        );
         const png = buildPng({ width, height, rgb, channels, level, idatBytes, filterOf: (row) => filters[row] ?? 0 });
         const decoded = await decode(png);
         expect([decoded.width, decoded.height]).toEqual([width, height]);
@@ -57,7 +60,11 @@ describe.each(Object.entries(decoders))("decoding %s", (_name, decode) => {
   });
 
   it("skips ancillary chunks, a palette suggestion and empty IDATs", async () => {
-    const before = [chunk("gAMA", new Uint8Array(4)), chunk("PLTE", new Uint8Array(3)), chunk("IDAT", new Uint8Array(0))];
+    const before = [
+      chunk("gAMA", new Uint8Array(4)),
+      chunk("PLTE", new Uint8Array(3)),
+      chunk("IDAT", new Uint8Array(0)),
+    ];
     expect((await decode(buildPng({ ...small, before }))).rgb).toEqual(small.rgb);
   });
 
@@ -92,7 +99,9 @@ describe.each(Object.entries(decoders))("decoding %s", (_name, decode) => {
     const twice = [chunk("IDAT", rows.subarray(0, 4)), chunk("tEXt", new Uint8Array(0))];
     expect(await reasonOf(decode(buildPng({ ...small, before: twice, data: rows.subarray(4) })))).toBe("damaged");
     expect(await reasonOf(decode(buildPng({ ...small, before: [chunk("IHDR", new Uint8Array(13))] })))).toBe("damaged");
-    expect(await reasonOf(decode(buildPng({ ...small, before: [chunk("ABCD", new Uint8Array(0))] })))).toBe("unknown-kind");
+    expect(await reasonOf(decode(buildPng({ ...small, before: [chunk("ABCD", new Uint8Array(0))] })))).toBe(
+      "unknown-kind",
+    );
     expect(await reasonOf(decode(buildPng({ ...small, data: new Uint8Array(0) })))).toBe("damaged");
     const head = buildPng(small).subarray(0, 33);
     expect(await reasonOf(decode(concat([head, chunk("IEND", new Uint8Array(0))])))).toBe("damaged");
@@ -129,7 +138,8 @@ describe.each(Object.entries(decoders))("decoding %s", (_name, decode) => {
 });
 
 describe("readPngSize", () => {
-  const head = (width: number, height: number): Uint8Array => buildPng({ ...small, width, height, data: new Uint8Array(1) }).subarray(0, 33);
+  const head = (width: number, height: number): Uint8Array =>
+    buildPng({ ...small, width, height, data: new Uint8Array(1) }).subarray(0, 33);
 
   it("reads 33 bytes and compares the RGB bytes with the cap", () => {
     expect(readPngSize(head(8_192, 2_730), options)).toEqual({ width: 8_192, height: 2_730, channels: 3 });

@@ -13,7 +13,7 @@ describe("encodePng", () => {
     const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
     expect(Array.from(png.subarray(0, 8))).toEqual([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
     const chunks: { type: string; data: Uint8Array }[] = [];
-    for (let offset = 8; offset < png.byteLength; ) {
+    for (let offset = 8; offset < png.byteLength;) {
       const sizeBytes = view.getUint32(offset);
       const body = png.subarray(offset + 4, offset + 8 + sizeBytes);
       expect(view.getUint32(offset + 8 + sizeBytes)).toBe(slowCrc32(body));
@@ -23,7 +23,9 @@ describe("encodePng", () => {
     expect(chunks.map(({ type }) => type)).toEqual(["IHDR", "IDAT", "IEND"]);
     expect(Array.from(chunks[0]?.data ?? [])).toEqual([0, 0, 0, 2, 0, 0, 0, 2, 8, 2, 0, 0, 0]);
     // node:zlib checks block lengths and Adler-32.
-    expect(Array.from(inflateSync(chunks[1]?.data ?? new Uint8Array(0)))).toEqual([0, 1, 2, 3, 4, 5, 0, 0, 0, 0, 0, 0, 0, 0]);
+    expect(Array.from(inflateSync(chunks[1]?.data ?? new Uint8Array(0)))).toEqual([
+      0, 1, 2, 3, 4, 5, 0, 0, 0, 0, 0, 0, 0, 0,
+    ]);
   });
 
   it("gives the parts and then zeros, for any parts and width, in fresh and in used memory", () => {

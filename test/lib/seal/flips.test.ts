@@ -72,7 +72,12 @@ describe("a header that contradicts itself", () => {
     metadataBytes: 0,
     nonce: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 0, 0, 0, 1, 1),
   };
-  const first = { shardIndex: 0, last: false, originalBytes: SHARD_BYTES, nonce: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 0, 0, 0, 0, 0) };
+  const first = {
+    shardIndex: 0,
+    last: false,
+    originalBytes: SHARD_BYTES,
+    nonce: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 0, 0, 0, 0, 0),
+  };
 
   it("is told from a valid one", () => {
     expect(readShardHeader(writeShardHeader(valid))).toEqual(valid);
@@ -82,8 +87,19 @@ describe("a header that contradicts itself", () => {
   });
 
   it.each<[string, Partial<ShardHeader>]>([
-    ["last flag elsewhere", { ...first, last: true, ciphertextBytes: SHARD_BYTES + 48, nonce: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 0, 0, 0, 0, 1) }],
-    ["last flag missing", { last: false, ciphertextBytes: 116, nonce: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 0, 0, 0, 1, 0) }],
+    [
+      "last flag elsewhere",
+      {
+        ...first,
+        last: true,
+        ciphertextBytes: SHARD_BYTES + 48,
+        nonce: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 0, 0, 0, 0, 1),
+      },
+    ],
+    [
+      "last flag missing",
+      { last: false, ciphertextBytes: 116, nonce: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 0, 0, 0, 1, 0) },
+    ],
     ["index beyond the count", { shardIndex: 2 }],
     ["count that does not fit the size", { shardCount: 3 }],
     ["size zero", { fileSizeBytes: 0, shardCount: 0 }],
@@ -116,7 +132,10 @@ describe("a header that contradicts itself", () => {
 });
 
 /** A shard that authenticates although its body is not what the header says: only somebody with the key can make one. */
-async function forge(plaintext: Uint8Array, header: { originalBytes: number; compressed: boolean; metadataBytes?: number }): Promise<Uint8Array> {
+async function forge(
+  plaintext: Uint8Array,
+  header: { originalBytes: number; compressed: boolean; metadataBytes?: number },
+): Promise<Uint8Array> {
   const nonce = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 0, 0, 0, 0, 1);
   const headerBytes = writeShardHeader({
     last: true,
@@ -131,7 +150,11 @@ async function forge(plaintext: Uint8Array, header: { originalBytes: number; com
     ...header,
   });
   const key = await crypto.subtle.importKey("raw", keys.dataKey, "AES-GCM", false, ["encrypt"]);
-  const ciphertext = await crypto.subtle.encrypt({ name: "AES-GCM", iv: nonce, additionalData: headerBytes }, key, plaintext);
+  const ciphertext = await crypto.subtle.encrypt(
+    { name: "AES-GCM", iv: nonce, additionalData: headerBytes },
+    key,
+    plaintext,
+  );
   const rgb = new Uint8Array(128 + ciphertext.byteLength);
   rgb.set(headerBytes);
   rgb.set(new Uint8Array(ciphertext), 128);
@@ -156,14 +179,25 @@ describe("a genuine shard with a wrong body", () => {
     ["half a frame", () => frame.subarray(0, -4)],
   ])("is refused with %s", async (_name, body) => {
     const rgb = await forge(concat([body(), noise(32)]), { compressed: true, originalBytes: 1_000 });
-    expect(await refusal(() => openShard({ dataKey: keys.dataKey, rgb }))).toMatchObject({ reason: "decompression-failed" });
+    expect(await refusal(() => openShard({ dataKey: keys.dataKey, rgb }))).toMatchObject({
+      reason: "decompression-failed",
+    });
   });
 
-  it.each(['{"name":1}', "not json", "null", '"text"', '{"createdAt":"a","name":"b"}'])("is refused with metadata %s", async (text) => {
-    const bytes = new TextEncoder().encode(text);
-    const rgb = await forge(concat([bytes, noise(10), noise(32)]), { compressed: false, originalBytes: 10, metadataBytes: bytes.byteLength });
-    expect(await refusal(() => openShard({ dataKey: keys.dataKey, rgb }))).toMatchObject({ reason: "header-damaged" });
-  });
+  it.each(['{"name":1}', "not json", "null", '"text"', '{"createdAt":"a","name":"b"}'])(
+    "is refused with metadata %s",
+    async (text) => {
+      const bytes = new TextEncoder().encode(text);
+      const rgb = await forge(concat([bytes, noise(10), noise(32)]), {
+        compressed: false,
+        originalBytes: 10,
+        metadataBytes: bytes.byteLength,
+      });
+      expect(await refusal(() => openShard({ dataKey: keys.dataKey, rgb }))).toMatchObject({
+        reason: "header-damaged",
+      });
+    },
+  );
 });
 
 describe("sniffPixels", () => {

@@ -65,7 +65,12 @@ interface TiffPlan {
 /** A 5 x 4 baseline TIFF: header, directory, values that do not fit into it, strips. */
 function tiff(plan: TiffPlan = {}): Uint8Array<ArrayBuffer> {
   const { little = true, channels = 3, rowsPerStrip = 2, rgb = noise(60) } = plan;
-  const samples = channels === 3 ? rgb : Uint8Array.from({ length: 80 }, (_, index) => (index % 4 === 3 ? 9 : (rgb[(index >> 2) * 3 + (index % 4)] ?? 0)));
+  const samples =
+    channels === 3
+      ? rgb
+      : Uint8Array.from({ length: 80 }, (_, index) =>
+          index % 4 === 3 ? 9 : (rgb[(index >> 2) * 3 + (index % 4)] ?? 0),
+        );
   const strips = Math.ceil(4 / rowsPerStrip);
   const fields: [number, number, number[]][] = [
     [256, 3, [plan.width ?? 5]],
@@ -81,7 +86,11 @@ function tiff(plan: TiffPlan = {}): Uint8Array<ArrayBuffer> {
   ];
   const valuesOffset = 8 + 2 + fields.length * 12 + 4;
   const pixelsOffset = valuesOffset + 200;
-  fields[5] = [273, 4, Array.from({ length: strips }, (_, strip) => pixelsOffset + strip * rowsPerStrip * 5 * channels)];
+  fields[5] = [
+    273,
+    4,
+    Array.from({ length: strips }, (_, strip) => pixelsOffset + strip * rowsPerStrip * 5 * channels),
+  ];
   const file = new Uint8Array(pixelsOffset + samples.byteLength);
   const view = new DataView(file.buffer);
   file.set(ascii(little ? "II*\0" : "MM\0*"));

@@ -45,7 +45,8 @@ export async function sealFile(
         fileSizeBytes: file.byteLength,
         bytes: file.subarray(shardIndex * SHARD_BYTES, (shardIndex + 1) * SHARD_BYTES),
         metadata: shardIndex === 0 ? metadata : undefined,
-        wholeHash: shardIndex === shardCount - 1 ? new Uint8Array(createHash("sha256").update(file).digest()) : undefined,
+        wholeHash:
+          shardIndex === shardCount - 1 ? new Uint8Array(createHash("sha256").update(file).digest()) : undefined,
       }),
     );
   }

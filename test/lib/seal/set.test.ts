@@ -40,7 +40,11 @@ const at = <Item>(list: readonly Item[], index: number): Item => {
 
 describe("checkShardSet", () => {
   it("finds the order of a whole set in any order, with identical doubles", () => {
-    const shuffled = fc.tuple(fc.integer({ min: 1, max: 9 }), fc.array(fc.nat(8), { maxLength: 5 }), fc.infiniteStream(fc.nat()));
+    const shuffled = fc.tuple(
+      fc.integer({ min: 1, max: 9 }),
+      fc.array(fc.nat(8), { maxLength: 5 }),
+      fc.infiniteStream(fc.nat()),
+    );
     fc.assert(
       fc.property(shuffled, ([count, doubles, keysOfOrder]) => {
         const shards = shardsOf((count - 1) * SHARD_BYTES + 1);
@@ -50,7 +54,9 @@ describe("checkShardSet", () => {
           .map(({ member }) => member);
         const set = checkShardSet(members);
         expect(set).toMatchObject({ version: 2, count, fileSizeBytes: (count - 1) * SHARD_BYTES + 1 });
-        expect(set.order.map((place) => at(members, place).header.shardIndex)).toEqual(Array.from({ length: count }, (_, index) => index));
+        expect(set.order.map((place) => at(members, place).header.shardIndex)).toEqual(
+          Array.from({ length: count }, (_, index) => index),
+        );
       }),
     );
   });
@@ -71,7 +77,13 @@ describe("checkShardSet", () => {
   it("refuses a mixture", async () => {
     const [first, second, last] = shardsOf(three);
     const mixed = (change: Partial<ShardHeader>) =>
-      refusal(() => checkShardSet([at([first], 0) as Shard, { ...at(shardsOf(three), 1), header: { ...at(shardsOf(three), 1).header, ...change } }, at([last], 0) as Shard]));
+      refusal(() =>
+        checkShardSet([
+          at([first], 0) as Shard,
+          { ...at(shardsOf(three), 1), header: { ...at(shardsOf(three), 1).header, ...change } },
+          at([last], 0) as Shard,
+        ]),
+      );
     expect(second?.header.shardIndex).toBe(1);
     for (const change of [
       { conversionId: noise(16, 9) },
@@ -82,7 +94,9 @@ describe("checkShardSet", () => {
     ]) {
       expect(await mixed(change)).toEqual({ reason: "shards-mixed", index: 1 });
     }
-    expect(await refusal(() => checkShardSet([...shardsOf(three), ...shardsOf(three, 50)]))).toMatchObject({ reason: "shards-mixed" });
+    expect(await refusal(() => checkShardSet([...shardsOf(three), ...shardsOf(three, 50)]))).toMatchObject({
+      reason: "shards-mixed",
+    });
   });
 
   it("does not count to a billion for one header", async () => {
@@ -110,12 +124,20 @@ describe("checkChunkSet", () => {
     }));
 
   it("takes a whole set", () => {
-    expect(checkChunkSet(chunks([9, 9, 4]).toReversed())).toEqual({ version: 1, count: 3, fileName: "a.wav", order: [2, 1, 0] });
+    expect(checkChunkSet(chunks([9, 9, 4]).toReversed())).toEqual({
+      version: 1,
+      count: 3,
+      fileName: "a.wav",
+      order: [2, 1, 0],
+    });
     expect(checkChunkSet(chunks([5]))).toMatchObject({ order: [0] });
   });
 
   it("refuses gaps, doubles, mixtures and sizes that cannot be of one file", async () => {
-    expect(await refusal(() => checkChunkSet(chunks([9, 9, 4]).slice(1)))).toEqual({ reason: "shards-missing", missing: [0] });
+    expect(await refusal(() => checkChunkSet(chunks([9, 9, 4]).slice(1)))).toEqual({
+      reason: "shards-missing",
+      missing: [0],
+    });
     expect(await refusal(() => checkChunkSet([]))).toMatchObject({ reason: "shards-missing" });
     const doubled = [...chunks([9, 9]), { ...at(chunks([9, 9]), 1), fingerprint: "x" }];
     expect(await refusal(() => checkChunkSet(doubled))).toEqual({ reason: "shard-doubled", index: 1 });
@@ -125,7 +147,9 @@ describe("checkChunkSet", () => {
     }
     expect(await refusal(() => checkChunkSet(chunks([9, 8, 4])))).toMatchObject({ reason: "shards-mixed", index: 1 });
     expect(await refusal(() => checkChunkSet(chunks([9, 9, 10])))).toMatchObject({ reason: "shards-mixed", index: 2 });
-    expect(await refusal(() => checkChunkSet(chunks([9], { chunkCount: 1_000_000_000 })))).toMatchObject({ reason: "header-damaged" });
+    expect(await refusal(() => checkChunkSet(chunks([9], { chunkCount: 1_000_000_000 })))).toMatchObject({
+      reason: "header-damaged",
+    });
   });
 });
 

@@ -191,7 +191,9 @@ describe("the repairs of version 1", () => {
     expect((await openChunkV1({ key: alice, rgb })).bytes).toEqual(bytes);
     let zeroTag: { rgb: Uint8Array; end: number } | undefined;
     for (let nonce = 0; zeroTag === undefined; nonce++) {
-      const sealed = await sealChunkV1(chunk(bytes, { compress: true, nonce: Uint8Array.of(nonce, nonce >>> 8, ...range(0, 10)) }));
+      const sealed = await sealChunkV1(
+        chunk(bytes, { compress: true, nonce: Uint8Array.of(nonce, nonce >>> 8, ...range(0, 10)) }),
+      );
       const pixels = readImage(sealed.png).rgb;
       const tagEnd = sealed.payloadBytes - 8;
       if (pixels[tagEnd - 1] === 0) zeroTag = { rgb: pixels, end: tagEnd };
@@ -278,17 +280,24 @@ describe("openChunkV1 refuses", () => {
     const key = await crypto.subtle.importKey("raw", alice, "AES-GCM", false, ["decrypt"]);
     const additionalData = readChunkHeader(rgb).json;
     const ciphertext = rgb.subarray(1_036, 1_036 + frameBytes + 16);
-    const frame = new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv: range(0, 12), additionalData }, key, ciphertext));
+    const frame = new Uint8Array(
+      await crypto.subtle.decrypt({ name: "AES-GCM", iv: range(0, 12), additionalData }, key, ciphertext),
+    );
     for (const orig_chunk_size of [899_999, 900_001, 100]) {
       const forged = await forge(JSON.stringify({ ...members, compressed: true, orig_chunk_size }), frame);
-      expect(await refusal(() => openChunkV1({ key: alice, rgb: forged }))).toMatchObject({ reason: "hash-mismatch", detail: "size" });
+      expect(await refusal(() => openChunkV1({ key: alice, rgb: forged }))).toMatchObject({
+        reason: "hash-mismatch",
+        detail: "size",
+      });
     }
   });
 
   it("pixels without a version 1 header", async () => {
     const broken = ["[1]", "null", "{", '"text"'];
     for (const json of broken) {
-      expect(await refusal(async () => readChunkHeader(await forge(json, range(0, 9))))).toEqual({ reason: "not-sealed" });
+      expect(await refusal(async () => readChunkHeader(await forge(json, range(0, 9))))).toEqual({
+        reason: "not-sealed",
+      });
     }
     expect(await refusal(() => readChunkHeader(new Uint8Array(1_023)))).toEqual({ reason: "not-sealed" });
     expect(await refusal(() => readChunkHeader(new Uint8Array(2_000)))).toEqual({ reason: "not-sealed" });
@@ -322,12 +331,15 @@ describe("keys and names", () => {
     expect(readMasterKey("000102030405060708090a0b0c0d0e0f".repeat(2))).toHaveLength(32);
   });
 
-  it.each(["", "00".repeat(32), "0f".repeat(31), `${"0f".repeat(31)}0g`, "000102030405060708090a0b0c0d0e".repeat(2).padEnd(64, "0")])(
-    "refuse the key %j",
-    async (value) => {
-      expect(await refusal(() => readMasterKey(value))).toMatchObject({ reason: "input-invalid" });
-    },
-  );
+  it.each([
+    "",
+    "00".repeat(32),
+    "0f".repeat(31),
+    `${"0f".repeat(31)}0g`,
+    "000102030405060708090a0b0c0d0e".repeat(2).padEnd(64, "0"),
+  ])("refuse the key %j", async (value) => {
+    expect(await refusal(() => readMasterKey(value))).toMatchObject({ reason: "input-invalid" });
+  });
 
   it("trim names", () => {
     expect(readUserId("  alice ")).toBe("alice");
@@ -335,13 +347,28 @@ describe("keys and names", () => {
     expect(readFileName("\u{1f3b5}".repeat(255))).toHaveLength(510);
   });
 
-  it.each(["", "   ", "a/b", "a\\b", "a..b", "a\0b", "a<b", "a>b", "a:b", 'a"b', "a|b", "a?b", "a*b", "a\nb", "a\u007fb", "\ud800", "x".repeat(256)])(
-    "refuse the name %j",
-    async (value) => {
-      expect(await refusal(() => readUserId(value))).toMatchObject({ reason: "input-invalid" });
-      expect(await refusal(() => readFileName(value))).toMatchObject({ reason: "input-invalid" });
-    },
-  );
+  it.each([
+    "",
+    "   ",
+    "a/b",
+    "a\\b",
+    "a..b",
+    "a\0b",
+    "a<b",
+    "a>b",
+    "a:b",
+    'a"b',
+    "a|b",
+    "a?b",
+    "a*b",
+    "a\nb",
+    "a\u007fb",
+    "\ud800",
+    "x".repeat(256),
+  ])("refuse the name %j", async (value) => {
+    expect(await refusal(() => readUserId(value))).toMatchObject({ reason: "input-invalid" });
+    expect(await refusal(() => readFileName(value))).toMatchObject({ reason: "input-invalid" });
+  });
 
   it("name images as EchoCipher does", () => {
     expect(imageNameV1("tone.wav", { chunkIndex: 0, chunkCount: 3 })).toBe("tone_part0001_of_0003.png");

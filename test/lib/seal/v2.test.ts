@@ -18,7 +18,9 @@ describe("the published vector", () => {
     const ids = `${hex(range(0xa0, 16))}${hex(range(0xb0, 16))}`;
     const sizes = "0000000000000100000001000000017d0000004d";
     const nonce = "c0c1c2c3c4c5c60000000001";
-    expect(hex(payload.subarray(0, 128))).toBe(`4f56545345414c32020600000000000000000001${ids}${sizes}${nonce}${"00".repeat(44)}`);
+    expect(hex(payload.subarray(0, 128))).toBe(
+      `4f56545345414c32020600000000000000000001${ids}${sizes}${nonce}${"00".repeat(44)}`,
+    );
     expect(hex(payload.subarray(128, 144))).toBe("91d6c98b4278164f2995ade6381a9ab4");
     expect(hex(payload.subarray(-16))).toBe("f9d1de5b36eda2b79225cf1f88bb18d9");
     expect(payload.byteLength).toBe(509);
@@ -52,7 +54,10 @@ describe("the published vector", () => {
 describe("sealShard and openShard", () => {
   it("give the bytes back, for any bytes, size and compression, in fresh and used memory", async () => {
     const file = fc.record({
-      bytes: fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 5_000 }), fc.integer({ min: 1, max: 90_000 }).map(noise)),
+      bytes: fc.oneof(
+        fc.uint8Array({ minLength: 1, maxLength: 5_000 }),
+        fc.integer({ min: 1, max: 90_000 }).map(noise),
+      ),
       repeat: fc.integer({ min: 1, max: 30 }),
       compress: fc.boolean(),
       withMetadata: fc.boolean(),
@@ -61,7 +66,13 @@ describe("sealShard and openShard", () => {
     await fc.assert(
       fc.asyncProperty(file, async ({ bytes, repeat, compress, withMetadata, reuse }) => {
         const whole = new Uint8Array(bytes.byteLength * repeat).map((_, index) => bytes[index % bytes.byteLength] ?? 0);
-        const facts = { shardIndex: 0, shardCount: 1, fileSizeBytes: whole.byteLength, bytes: whole, wholeHash: noise(32) };
+        const facts = {
+          shardIndex: 0,
+          shardCount: 1,
+          fileSizeBytes: whole.byteLength,
+          bytes: whole,
+          wholeHash: noise(32),
+        };
         const shard = await sealShard({
           ...keys,
           ...facts,
@@ -101,7 +112,15 @@ describe("sealShard and openShard", () => {
   });
 
   it("seal the same input to the same bytes, with a key object or its bytes", async () => {
-    const input = { ...keys, shardIndex: 0, shardCount: 1, fileSizeBytes: 9, bytes: noise(9), wholeHash: noise(32), compress: false };
+    const input = {
+      ...keys,
+      shardIndex: 0,
+      shardCount: 1,
+      fileSizeBytes: 9,
+      bytes: noise(9),
+      wholeHash: noise(32),
+      compress: false,
+    };
     const first = await sealShard(input);
     const second = await sealShard({ ...input, dataKey: await importDataKey(keys.dataKey) });
     expect(second.png).toEqual(first.png);
@@ -189,7 +208,9 @@ describe("sealShard refuses", () => {
 
   it("metadata and hash in the wrong shard", async () => {
     const second = { shardIndex: 1, shardCount: 2, fileSizeBytes: SHARD_BYTES + 9 };
-    expect(await refusal(() => sealShard({ ...valid, ...second, metadata }))).toMatchObject({ reason: "input-invalid" });
+    expect(await refusal(() => sealShard({ ...valid, ...second, metadata }))).toMatchObject({
+      reason: "input-invalid",
+    });
     const first = { shardCount: 2, fileSizeBytes: SHARD_BYTES + 9, bytes: new Uint8Array(SHARD_BYTES) };
     expect(await refusal(() => sealShard({ ...valid, ...first }))).toMatchObject({ reason: "input-invalid" });
   });
@@ -199,7 +220,10 @@ describe("openShard refuses", () => {
   it("a foreign key id, a wrong key, cut pixels and something after the payload", async () => {
     const [shard] = await sealFile(range(0, 256));
     const { rgb } = readImage(shard?.png ?? new Uint8Array(0));
-    expect(await refusal(() => openShard({ ...keys, keyId: noise(16), rgb }))).toEqual({ reason: "wrong-key", index: 0 });
+    expect(await refusal(() => openShard({ ...keys, keyId: noise(16), rgb }))).toEqual({
+      reason: "wrong-key",
+      index: 0,
+    });
     expect(await refusal(() => openShard({ dataKey: noise(32), rgb }))).toEqual({ reason: "altered", index: 0 });
     const cut = await refusal(() => openShard({ ...keys, rgb: rgb.subarray(0, 192) }));
     expect(cut).toMatchObject({ reason: "lossy-image", index: 0 });

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { auditEntry } from "#core/audit";
 import { defineJob, done, type JobCtx, type Statement } from "#core/job";
 import { releaseStorage } from "#features/media/storage";
-import { findAnyFile, listFileUses, markDeleted } from "#features/media/store";
+import { findAnyFile, guardUnusedFile, isGuardFailure, markDeleted } from "#features/media/store";
 import type { FileRow } from "#features/media/tables";
 
 export const discardFile = defineJob({
@@ -15,8 +15,12 @@ export const discardFile = defineJob({
     const file = await findAnyFile(ctx, ctx.workspaceId, fileId);
     if (!file) return done({ deleted: false });
     if (file.deletedAt === null) {
-      if ((await listFileUses(ctx, ctx.workspaceId, fileId)).length > 0) return done({ deleted: false });
-      await ctx.commit(deletionOf(ctx, file));
+      try {
+        await ctx.commit([guardUnusedFile(ctx, ctx.workspaceId, fileId), ...deletionOf(ctx, file)]);
+      } catch (error) {
+        if (isGuardFailure(error)) return done({ deleted: false });
+        throw error;
+      }
     }
     await releaseStorage(ctx, fileId);
     return done({ deleted: true });
