@@ -87,13 +87,13 @@ function requestOf(spec: AnyEndpoint): RouteConfig["request"] {
       })
     : undefined;
   const content: Record<string, { schema: z.ZodType }> = {};
-  if (spec.body) content["application/json"] = { schema: spec.body };
-  if (spec.body && spec.acceptsForm) content["application/x-www-form-urlencoded"] = { schema: spec.body };
-  for (const [type, schema] of Object.entries(spec.consumes ?? {})) content[type] = { schema };
+  if (spec.body) content["application/json"] = { schema: spec.body() };
+  if (spec.body && spec.acceptsForm) content["application/x-www-form-urlencoded"] = { schema: spec.body() };
+  for (const [type, shape] of Object.entries(spec.consumes ?? {})) content[type] = { schema: shape() };
   const hasBody = Object.keys(content).length > 0;
   return {
-    ...(spec.params ? { params: spec.params as never } : {}),
-    ...(spec.query ? { query: spec.query as never } : {}),
+    ...(spec.params ? { params: spec.params() as never } : {}),
+    ...(spec.query ? { query: spec.query() as never } : {}),
     ...(headers ? { headers } : {}),
     ...(hasBody ? { body: { required: spec.bodyOptional !== true, content } } : {}),
   };
@@ -111,7 +111,7 @@ function answerOf(spec: AnyEndpoint): RouteConfig["responses"] {
   }
   if (!spec.returns) return { [spec.status ?? 204]: { description: "Done; no body." } };
   return {
-    [spec.status ?? 200]: { description: spec.summary, content: { "application/json": { schema: spec.returns } } },
+    [spec.status ?? 200]: { description: spec.summary, content: { "application/json": { schema: spec.returns() } } },
   };
 }
 

@@ -1,5 +1,6 @@
 /** The HTTP side: cross-origin rules, mounted endpoints, documents, and the one place where an error becomes an answer. */
 import { Hono } from "hono";
+import { TrieRouter } from "hono/router/trie-router";
 import { EnvironmentError, readSettings } from "#core/env";
 import { makeId } from "#core/ids";
 import { platformLog } from "#core/log";
@@ -27,7 +28,8 @@ const files = ["/openapi.json", "/reference/scalar.js"];
 export const app = buildApp();
 
 function buildApp(): App {
-  const app: App = new Hono({ strict: false });
+  // The default router makes one regular expression of all routes before the first answer. This one matches as fast without it.
+  const app: App = new Hono({ strict: false, router: new TrieRouter() });
   app.use("*", async (http, next) => {
     const cors = corsHeaders(http.req.raw, readSettings(http.env).allowedOrigins);
     if (http.req.method === "OPTIONS") return new Response(null, { status: 204, headers: cors });

@@ -3,12 +3,12 @@
  * A stranger is refused before anything of the body is looked at.
  */
 import type { Context, Hono } from "hono";
-import type * as z from "zod";
 import { type Access, needsFreshCheck } from "#core/access";
 import type { AnyEndpoint } from "#core/endpoint";
 import { Reply } from "#core/endpoint";
 import type { Bindings } from "#core/env";
 import { Problem } from "#core/problem";
+import type { Shape } from "#core/shape";
 import { enterWorkspace, requireAccess, signIn } from "./credentials.ts";
 import type { AppCtx } from "./app-context.ts";
 import { makeContext } from "./context.ts";
@@ -88,8 +88,8 @@ async function readInput(http: HttpContext, spec: AnyEndpoint): Promise<RawInput
   return { params, query, body: parsePart(spec.body, value, "body"), bodyText: text, request };
 }
 
-function parsePart(shape: z.ZodType, value: unknown, part: string): unknown {
-  const result = shape.safeParse(value);
+function parsePart(shape: Shape, value: unknown, part: string): unknown {
+  const result = shape().safeParse(value);
   if (result.success) return result.data;
   const errors = result.error.issues
     .slice(0, 20)
@@ -105,7 +105,7 @@ async function handleJson(ctx: AppCtx, spec: AnyEndpoint, input: RawInput): Prom
   const result = await spec.handle(ctx as never, input as never);
   const status = spec.status ?? (spec.returns ? 200 : 204);
   const reply = result instanceof Reply ? result : new Reply(result);
-  if (ctx.settings.checkResponses && spec.returns) spec.returns.parse(reply.body);
+  if (ctx.settings.checkResponses && spec.returns) spec.returns().parse(reply.body);
   return { status: reply.status ?? status, body: reply.body, headers: reply.headers };
 }
 

@@ -51,7 +51,7 @@ type Ended = Outcome | { kind: "cancelled" };
 async function attempt(ctx: JobCtx, row: JobRow, options: RunOptions): Promise<Ended> {
   const job = registry.get(row.name);
   if (!job) return { kind: "fail", code: "job-payload-invalid", detail: `No job is called "${row.name}".` };
-  const payload = job.payload.safeParse(safeJson(row.payload));
+  const payload = job.payload().safeParse(safeJson(row.payload));
   if (!payload.success) return { kind: "fail", code: "job-payload-invalid" };
   if (options.isDeadLetter) return abandon(ctx, job, payload.data as never, { kind: "fail", code: "job-dead-letter" });
   if (row.cancelRequestedAt !== null) return abandon(ctx, job, payload.data as never, { kind: "cancelled" });

@@ -2,18 +2,18 @@
  * One HTTP operation as one value. Access is a required field and is checked before validation, so that a stranger learns nothing
  * about the shape of a body. A handler takes plain data and returns plain data; only a raw endpoint sees `Response`.
  */
-import type * as z from "zod";
 import type { Access } from "./access.ts";
 import type { Ctx, WorkspaceCtx } from "./context.ts";
 import type { OpenLimitName } from "./limits.ts";
 import type { ProblemCode } from "./problem.ts";
+import type { Output, Shape } from "./shape.ts";
 
 export type Method = "get" | "post" | "put" | "patch" | "delete";
-type Schema = z.ZodType | undefined;
-type Out<S extends Schema> = S extends z.ZodType ? z.output<S> : undefined;
+type Schema = Shape | undefined;
+type Out<S extends Schema> = S extends Shape ? Output<S> : undefined;
 
 /** What a handler gives back: data, or data with another status or headers; nothing where the answer has no body. */
-type Result<S extends Schema> = S extends z.ZodType ? z.output<S> | Reply<z.output<S>> : void;
+type Result<S extends Schema> = S extends Shape ? Output<S> | Reply<Output<S>> : void;
 
 /** Open operations know no workspace; all others act in exactly one. */
 export type CtxOf<A extends Access> = A extends "public" ? Ctx : WorkspaceCtx;
@@ -69,7 +69,7 @@ export interface EndpointSpec<
   /** An absent body is read as `{}`. */
   bodyOptional?: boolean;
   /** Bodies documented but read by the handler itself, from `request`. */
-  consumes?: Record<string, z.ZodType>;
+  consumes?: Record<string, Shape>;
   returns?: Returns;
   status?: 200 | 201 | 202 | 204;
   /** Honours Idempotency-Key. */
@@ -98,7 +98,7 @@ export interface AnyEndpoint extends Words<Access, Schema, Schema> {
   body?: Schema;
   acceptsForm?: boolean;
   bodyOptional?: boolean;
-  consumes?: Record<string, z.ZodType>;
+  consumes?: Record<string, Shape>;
   returns?: Schema;
   produces?: Record<string, string>;
   status?: number;

@@ -2,7 +2,6 @@
  * What the Worker is given: bindings, variables and secrets, parsed once an isolate and refused loudly.
  * Nothing below `app/` and `durable/` reads the environment itself.
  */
-import * as z from "zod";
 import type { SessionStore } from "#durable/session-store/object";
 import type { RateLimiter } from "#durable/rate-limiter/object";
 import type { Ledger } from "#durable/ledger/object";
@@ -22,66 +21,6 @@ export interface Bindings {
   DISTRIBUTION_QUEUE: Queue<JobMessage>;
   DELIVERY_QUEUE: Queue<JobMessage>;
 }
-
-const masterKey = z
-  .string()
-  .regex(/^(?:[1-9]\d?|1\d\d|2[0-4]\d|25[0-5]):[A-Za-z0-9+/]{43}=$/, "version (1 to 255):base64 of 32 bytes");
-
-const settingsShape = z.object({
-  ENVIRONMENT: z.enum(["development", "test", "production"]),
-  PUBLIC_URL: z.url().transform((url) => url.replace(/\/$/, "")),
-  ALLOWED_ORIGINS: z
-    .string()
-    .default("")
-    .transform((text) =>
-      text
-        .split(",")
-        .map((origin) => origin.trim())
-        .filter(Boolean),
-    ),
-  SIGN_UP: z.enum(["open", "closed"]).default("open"),
-  HASHERS: z.coerce.number().int().min(1).max(8).default(1),
-  MASTER_KEYS: z
-    .string()
-    .transform((text) =>
-      text
-        .split(",")
-        .map((entry) => entry.trim())
-        .filter(Boolean),
-    )
-    .pipe(z.array(masterKey).min(1).max(20)),
-  JWT_PRIVATE_JWKS: z
-    .string()
-    .transform((text, issue) => {
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        issue.addIssue({ code: "custom", message: "not JSON" });
-        return z.NEVER;
-      }
-    })
-    .pipe(
-      z.object({
-        keys: z
-          .array(
-            z.looseObject({
-              kid: z.string(),
-              kty: z.literal("EC"),
-              crv: z.literal("P-256"),
-              x: z.string(),
-              y: z.string(),
-              d: z.string(),
-            }),
-          )
-          .min(1),
-      }),
-    ),
-  R2_S3_ENDPOINT: z.url(),
-  R2_BUCKET_NAME: z.string().min(1),
-  R2_ACCESS_KEY_ID: z.string().min(1),
-  R2_SECRET_ACCESS_KEY: z.string().min(1),
-  CHECK_RESPONSES: z.enum(["on", "off"]).default("off"),
-});
 
 export interface MasterKey {
   version: number;
@@ -112,53 +51,114 @@ export interface Settings {
 
 export class EnvironmentError extends Error {}
 
+/** A number in wrangler.toml arrives as a number. */
+type Variables = Readonly<Record<string, string | number | undefined>>;
+
 const parsed = new WeakMap<object, Settings>();
 
 /** Parses and remembers; throws `EnvironmentError` that names each wrong variable and never its value. */
 export function readSettings(env: object): Settings {
   const known = parsed.get(env);
   if (known) return known;
-  const result = settingsShape.safeParse(env);
-  if (!result.success) {
-    const faults = result.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-    throw new EnvironmentError(`The environment is not complete. ${faults.join("; ")}. See .dev.vars.example.`);
-  }
-  const settings = toSettings(result.data);
+  const settings = parse(env as Variables);
   parsed.set(env, settings);
   return settings;
 }
 
-function toSettings(vars: z.output<typeof settingsShape>): Settings {
-  const masterKeys = vars.MASTER_KEYS.map((entry) => {
-    const [version = "", encoded = ""] = entry.split(":");
-    return { version: Number(version), raw: Uint8Array.from(atob(encoded), (char) => char.charCodeAt(0)) };
-  });
-  if (new Set(masterKeys.map((key) => key.version)).size !== masterKeys.length) {
-    throw new EnvironmentError("MASTER_KEYS names a version twice.");
-  }
-  return {
-    environment: vars.ENVIRONMENT,
-    publicUrl: vars.PUBLIC_URL,
-    allowedOrigins: vars.ALLOWED_ORIGINS,
-    signUp: vars.SIGN_UP,
-    hashers: vars.HASHERS,
-    masterKeys: masterKeys as Settings["masterKeys"],
-    jwtKeys: vars.JWT_PRIVATE_JWKS.keys.map(({ kid, kty, crv, x, y, d }) => ({
-      kid,
-      kty,
-      crv,
-      x,
-      y,
-      d,
-    })) as Settings["jwtKeys"],
-    storage: {
-      endpoint: vars.R2_S3_ENDPOINT,
-      bucket: vars.R2_BUCKET_NAME,
-      accessKeyId: vars.R2_ACCESS_KEY_ID,
-      secretAccessKey: vars.R2_SECRET_ACCESS_KEY,
-    },
-    checkResponses: vars.CHECK_RESPONSES === "on",
+/** Plain code and no shape, because the first answer of every start waits for it. */
+function parse(env: Variables): Settings {
+  const faults: string[] = [];
+  const read = <Value>(name: string, kind: Kind<Value>, fallback?: string): Value => {
+    const given = env[name] ?? fallback;
+    const value = given === undefined ? null : kind.read(String(given));
+    if (value === null) faults.push(`${name}: ${given === undefined ? "missing" : `not ${kind.wanted}`}`);
+    // Nobody ever sees the null: with a fault there are no settings.
+    return value as Value;
   };
+  const settings: Settings = {
+    environment: read("ENVIRONMENT", oneOf("development", "test", "production")),
+    publicUrl: read("PUBLIC_URL", urlWithoutSlash),
+    allowedOrigins: read("ALLOWED_ORIGINS", list, ""),
+    signUp: read("SIGN_UP", oneOf("open", "closed"), "open"),
+    hashers: read("HASHERS", hasherCount, "1"),
+    masterKeys: read("MASTER_KEYS", masterKeys),
+    jwtKeys: read("JWT_PRIVATE_JWKS", jwtKeys),
+    storage: {
+      endpoint: read("R2_S3_ENDPOINT", url),
+      bucket: read("R2_BUCKET_NAME", text),
+      accessKeyId: read("R2_ACCESS_KEY_ID", text),
+      secretAccessKey: read("R2_SECRET_ACCESS_KEY", text),
+    },
+    checkResponses: read("CHECK_RESPONSES", oneOf("on", "off"), "off") === "on",
+  };
+  if (faults.length === 0) return settings;
+  throw new EnvironmentError(`The environment is not complete. ${faults.join("; ")}. See .dev.vars.example.`);
+}
+
+/** How a variable is read. Null refuses it, and `wanted` says what belongs there: the value itself may be a secret. */
+interface Kind<Value> {
+  wanted: string;
+  read(given: string): Value | null;
+}
+
+const text: Kind<string> = { wanted: "a text", read: (given) => given || null };
+const list: Kind<string[]> = { wanted: "a list", read: splitList };
+const url: Kind<string> = { wanted: "an absolute URL", read: (given) => (URL.canParse(given) ? given : null) };
+const urlWithoutSlash: Kind<string> = { ...url, read: (given) => url.read(given)?.replace(/\/$/, "") ?? null };
+const hasherCount: Kind<number> = { wanted: "1 to 8", read: (given) => (/^[1-8]$/.test(given) ? Number(given) : null) };
+const masterKeys: Kind<Settings["masterKeys"]> = {
+  wanted: "1 to 20 of version (1 to 255, none twice):base64 of 32 bytes",
+  read: readMasterKeys,
+};
+const jwtKeys: Kind<Settings["jwtKeys"]> = {
+  wanted: "a JSON Web Key Set of private P-256 keys with their kid",
+  read: readJwtKeys,
+};
+
+function oneOf<const Word extends string>(...words: Word[]): Kind<Word> {
+  return { wanted: `one of ${words.join(", ")}`, read: (given) => words.find((word) => word === given) ?? null };
+}
+
+function splitList(given: string): string[] {
+  return given
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter(Boolean);
+}
+
+const masterKeyPattern = /^([1-9]\d?|1\d\d|2[0-4]\d|25[0-5]):([A-Za-z0-9+/]{43}=)$/;
+
+function readMasterKeys(given: string): Settings["masterKeys"] | null {
+  const entries = splitList(given).map((entry) => masterKeyPattern.exec(entry));
+  const keys = entries.flatMap((entry) => (entry ? [toMasterKey(entry)] : []));
+  const versions = new Set(keys.map((key) => key.version));
+  const [current, ...older] = keys;
+  if (!current || entries.length > 20 || versions.size !== entries.length) return null;
+  return [current, ...older];
+}
+
+function toMasterKey([, version, encoded = ""]: RegExpExecArray): MasterKey {
+  return { version: Number(version), raw: Uint8Array.from(atob(encoded), (char) => char.charCodeAt(0)) };
+}
+
+function readJwtKeys(given: string): Settings["jwtKeys"] | null {
+  const { keys } = readObject(given);
+  if (!Array.isArray(keys) || !keys.every(isPrivateJwk)) return null;
+  const [current, ...older] = keys.map(({ kid, kty, crv, x, y, d }) => ({ kid, kty, crv, x, y, d }));
+  return current ? [current, ...older] : null;
+}
+
+function readObject(json: string): Record<string, unknown> {
+  try {
+    return Object(JSON.parse(json)) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}
+
+function isPrivateJwk(value: unknown): value is PrivateJwk {
+  const { kty, crv, kid, x, y, d } = Object(value) as Record<string, unknown>;
+  return kty === "EC" && crv === "P-256" && [kid, x, y, d].every((member) => typeof member === "string");
 }
 
 /** Which queue carries a lane; a lane is concurrency, never a kind of work. */

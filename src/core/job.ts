@@ -6,6 +6,7 @@ import type * as z from "zod";
 import type { Ctx, WorkspaceCtx } from "./context.ts";
 import { insertJob } from "./job-store.ts";
 import type { ProblemCode } from "./problem.ts";
+import type { Shape } from "./shape.ts";
 import type { Lane, Progress, Statement } from "./work.ts";
 
 export type { Lane, Progress, Statement } from "./work.ts";
@@ -49,7 +50,7 @@ export interface JobCtx extends Ctx {
 export interface JobDefinition<Payload extends z.ZodType> {
   name: `${string}.${string}`;
   lane: Lane;
-  payload: Payload;
+  payload: Shape<Payload>;
   attempts: number;
   run(ctx: JobCtx, payload: z.output<Payload>): Promise<Outcome>;
   /** Undoes what a failed or cancelled run left behind. May run more than once. */
@@ -59,7 +60,7 @@ export interface JobDefinition<Payload extends z.ZodType> {
 export interface AnyJob {
   name: string;
   lane: Lane;
-  payload: z.ZodType;
+  payload: Shape;
   attempts: number;
   run(ctx: JobCtx, payload: never): Promise<Outcome>;
   abandon?(ctx: JobCtx, payload: never): Promise<void>;
@@ -89,7 +90,7 @@ export function defineJob<Payload extends z.ZodType>(definition: JobDefinition<P
         userId: ctx.userId ?? null,
         name: definition.name,
         lane: definition.lane,
-        payload: JSON.stringify(definition.payload.parse(payload)),
+        payload: JSON.stringify(definition.payload().parse(payload)),
         maxAttempts: definition.attempts,
         runAt: options.runAt ?? ctx.now(),
       });

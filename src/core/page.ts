@@ -2,16 +2,19 @@
 import * as z from "zod";
 import { decodeCursor, encodeCursor } from "#lib/cursor";
 import { Problem } from "./problem.ts";
+import { type Output, type Shape, shape } from "./shape.ts";
 
-export const pageQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(100).default(50).meta({ description: "At most 100 a page." }),
-  cursor: z.string().max(500).optional().meta({ description: "`nextCursor` of the page before." }),
-});
+export const pageQuery = shape(() =>
+  z.object({
+    limit: z.coerce.number().int().min(1).max(100).default(50).meta({ description: "At most 100 a page." }),
+    cursor: z.string().max(500).optional().meta({ description: "`nextCursor` of the page before." }),
+  }),
+);
 
-export type PageQuery = z.output<typeof pageQuery>;
+export type PageQuery = Output<typeof pageQuery>;
 
-export function pageOf<T extends z.ZodType>(item: T, name: string) {
-  return z.object({ items: z.array(item), nextCursor: z.string().nullable() }).meta({ id: name });
+export function pageOf<Item extends z.ZodType>(item: Shape<Item>, name: string) {
+  return shape(() => z.object({ items: z.array(item()), nextCursor: z.string().nullable() }).meta({ id: name }));
 }
 
 /** The id after which the page starts, or null for the first page. */

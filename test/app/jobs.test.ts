@@ -1,7 +1,7 @@
 /** The job engine: one run wins, a dead run is offered again, an overtaken run changes nothing, and poison fails alone. */
 import { createExecutionContext, createMessageBatch, getQueueResult } from "cloudflare:test";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { features } from "#app/features";
 import { consume } from "#app/queue";
 import { registerJobs, runJob } from "#app/run-job";
@@ -19,7 +19,7 @@ let abandoned: string[] = [];
 const probe = defineJob({
   name: "test.probe",
   lane: "delivery",
-  payload: z.object({ label: z.string() }),
+  payload: () => z.object({ label: z.string() }),
   attempts: 3,
   run: (ctx) => behave(ctx),
   abandon: async (_, { label }) => {

@@ -1,128 +1,158 @@
 /** What clients send and get about accounts. Member names follow the documents of the older clients (snake case in tokens). */
 import * as z from "zod";
+import { type Output, shape } from "#core/shape";
 import { legacyBody } from "#core/legacy-body";
 
-const email = z.string().trim().toLowerCase().max(254).pipe(z.email()).meta({ example: "ada@example.com" });
+const email = shape(() =>
+  z.string().trim().toLowerCase().max(254).pipe(z.email()).meta({ example: "ada@example.com" }),
+);
 
 /** At least 8 characters and at most 1,024 bytes: a longer one would only cost hashing time. */
-const password = z
-  .string()
-  .refine((text) => Array.from(text).length >= 8, "at least 8 characters")
-  .refine((text) => new TextEncoder().encode(text).byteLength <= 1_024, "at most 1024 bytes")
-  .meta({ example: "correct horse battery staple" });
+const password = shape(() =>
+  z
+    .string()
+    .refine((text) => Array.from(text).length >= 8, "at least 8 characters")
+    .refine((text) => new TextEncoder().encode(text).byteLength <= 1_024, "at most 1024 bytes")
+    .meta({ example: "correct horse battery staple" }),
+);
 
-const username = z.string().regex(/^[A-Za-z0-9_-]{3,30}$/, "3 to 30 letters, digits, _ or -");
-const name = z.string().trim().min(1).max(100);
-const sessionKind = z
-  .enum(["access-token", "opaque"])
-  .default("access-token")
-  .meta({ description: "`opaque`: one session token of 7 sliding days instead of an access and a refresh token." });
+const username = shape(() => z.string().regex(/^[A-Za-z0-9_-]{3,30}$/, "3 to 30 letters, digits, _ or -"));
+const name = shape(() => z.string().trim().min(1).max(100));
+const sessionKind = shape(() =>
+  z
+    .enum(["access-token", "opaque"])
+    .default("access-token")
+    .meta({ description: "`opaque`: one session token of 7 sliding days instead of an access and a refresh token." }),
+);
 
 /** Two names of one member: either may be sent, and both when they say the same. */
 function agree(one: string | undefined, other: string | undefined): boolean {
   return one === undefined || other === undefined || one === other;
 }
 
-export const registerBody = legacyBody({
-  email,
-  password,
-  name: name.optional(),
-  username: username.optional(),
-  first_name: z.string().trim().max(50).optional(),
-  last_name: z.string().trim().max(50).optional(),
-  signIn: z.boolean().default(false).meta({ description: "Answer with a session as well." }),
-  sessionKind,
-}).meta({ id: "Register" });
+export const registerBody = shape(() =>
+  legacyBody({
+    email: email(),
+    password: password(),
+    name: name().optional(),
+    username: username().optional(),
+    first_name: z.string().trim().max(50).optional(),
+    last_name: z.string().trim().max(50).optional(),
+    signIn: z.boolean().default(false).meta({ description: "Answer with a session as well." }),
+    sessionKind: sessionKind(),
+  }).meta({ id: "Register" }),
+);
 
-export const loginBody = legacyBody({
-  email: z
-    .string()
-    .trim()
-    .max(254)
-    .optional()
-    .meta({ description: "E-mail address or user name.", example: "ada@example.com" }),
-  username: z.string().trim().max(254).optional(),
-  password: z.string().max(4_096).meta({ example: "correct horse battery staple" }),
-  sessionKind,
-})
-  .refine((body) => (body.email ?? body.username ?? "") !== "", {
-    path: ["email"],
-    message: "e-mail address or user name is required",
+export const loginBody = shape(() =>
+  legacyBody({
+    email: z
+      .string()
+      .trim()
+      .max(254)
+      .optional()
+      .meta({ description: "E-mail address or user name.", example: "ada@example.com" }),
+    username: z.string().trim().max(254).optional(),
+    password: z.string().max(4_096).meta({ example: "correct horse battery staple" }),
+    sessionKind: sessionKind(),
   })
-  .meta({ id: "Login" });
+    .refine((body) => (body.email ?? body.username ?? "") !== "", {
+      path: ["email"],
+      message: "e-mail address or user name is required",
+    })
+    .meta({ id: "Login" }),
+);
 
-export const refreshBody = legacyBody({
-  refresh_token: z.string().max(300).optional(),
-  refreshToken: z.string().max(300).optional(),
-})
-  .refine((body) => agree(body.refresh_token, body.refreshToken), {
-    path: ["refreshToken"],
-    message: "differs from refresh_token",
+export const refreshBody = shape(() =>
+  legacyBody({
+    refresh_token: z.string().max(300).optional(),
+    refreshToken: z.string().max(300).optional(),
   })
-  .meta({ id: "Refresh" });
+    .refine((body) => agree(body.refresh_token, body.refreshToken), {
+      path: ["refreshToken"],
+      message: "differs from refresh_token",
+    })
+    .meta({ id: "Refresh" }),
+);
 
-export const changePasswordBody = legacyBody({
-  currentPassword: z.string().max(4_096),
-  newPassword: password,
-}).meta({ id: "ChangePassword" });
+export const changePasswordBody = shape(() =>
+  legacyBody({
+    currentPassword: z.string().max(4_096),
+    newPassword: password(),
+  }).meta({ id: "ChangePassword" }),
+);
 
-export const profileBody = legacyBody({
-  name: name.optional(),
-  username: username.nullable().optional(),
-  displayName: name.optional(),
-})
-  .refine((body) => agree(body.name, body.displayName), { path: ["displayName"], message: "differs from name" })
-  .meta({ id: "ProfileChange" });
-
-export const userShape = z
-  .object({
-    id: z.string(),
-    email: z.string(),
-    username: z.string().nullable(),
-    name: z.string(),
-    first_name: z.string(),
-    last_name: z.string(),
-    role: z.string(),
-    subscription_tier: z.string(),
-    email_verified: z.boolean(),
-    createdAt: z.string(),
-    lastLoginAt: z.string().nullable(),
+export const profileBody = shape(() =>
+  legacyBody({
+    name: name().optional(),
+    username: username().nullable().optional(),
+    displayName: name().optional(),
   })
-  .meta({ id: "User" });
+    .refine((body) => agree(body.name, body.displayName), { path: ["displayName"], message: "differs from name" })
+    .meta({ id: "ProfileChange" }),
+);
 
-const tokenMembers = {
+export const userShape = shape(() =>
+  z
+    .object({
+      id: z.string(),
+      email: z.string(),
+      username: z.string().nullable(),
+      name: z.string(),
+      first_name: z.string(),
+      last_name: z.string(),
+      role: z.string(),
+      subscription_tier: z.string(),
+      email_verified: z.boolean(),
+      createdAt: z.string(),
+      lastLoginAt: z.string().nullable(),
+    })
+    .meta({ id: "User" }),
+);
+
+const tokenMembers = () => ({
   access_token: z.string(),
   refresh_token: z.string(),
   token_type: z.literal("bearer"),
   expires_in: z.number().int().meta({ description: "Seconds." }),
-};
+});
 
-const opaqueMembers = { token: z.string(), expires_at: z.string() };
+const opaqueMembers = () => ({ token: z.string(), expires_at: z.string() });
 
-export const tokenShape = z
-  .object({ ...tokenMembers, ...opaqueMembers })
-  .partial()
-  .meta({
-    id: "Token",
-    description:
-      "access_token, refresh_token, token_type and expires_in; or token and expires_at when an opaque session was asked for.",
-  });
+export const tokenShape = shape(() =>
+  z
+    .object({ ...tokenMembers(), ...opaqueMembers() })
+    .partial()
+    .meta({
+      id: "Token",
+      description:
+        "access_token, refresh_token, token_type and expires_in; or token and expires_at when an opaque session was asked for.",
+    }),
+);
 
-export const registeredShape = z
-  .object({
-    message: z.string(),
-    user: userShape,
-    workspace: z.object({ id: z.string(), name: z.string() }),
-    session: tokenShape.nullable(),
-  })
-  .meta({ id: "Registered" });
+export const registeredShape = shape(() =>
+  z
+    .object({
+      message: z.string(),
+      user: userShape(),
+      workspace: z.object({ id: z.string(), name: z.string() }),
+      session: tokenShape().nullable(),
+    })
+    .meta({ id: "Registered" }),
+);
 
-export const signedInShape = tokenShape.extend({ user: userShape }).meta({ id: "SignedIn" });
-export const meShape = userShape
-  .extend({ user: userShape, workspace: z.object({ id: z.string(), role: z.string().nullable(), plan: z.string() }) })
-  .meta({ id: "Me" });
-export const messageShape = z.object({ message: z.string() }).meta({ id: "Message" });
-export const jwksShape = z.object({ keys: z.array(z.record(z.string(), z.string())) }).meta({ id: "JsonWebKeySet" });
+export const signedInShape = shape(() => tokenShape().extend({ user: userShape() }).meta({ id: "SignedIn" }));
+export const meShape = shape(() =>
+  userShape()
+    .extend({
+      user: userShape(),
+      workspace: z.object({ id: z.string(), role: z.string().nullable(), plan: z.string() }),
+    })
+    .meta({ id: "Me" }),
+);
+export const messageShape = shape(() => z.object({ message: z.string() }).meta({ id: "Message" }));
+export const jwksShape = shape(() =>
+  z.object({ keys: z.array(z.record(z.string(), z.string())) }).meta({ id: "JsonWebKeySet" }),
+);
 
-export type UserShape = z.output<typeof userShape>;
-export type TokenShape = z.output<typeof tokenShape>;
+export type UserShape = Output<typeof userShape>;
+export type TokenShape = Output<typeof tokenShape>;

@@ -5,6 +5,7 @@
 import type * as z from "zod";
 import { maxFormBytes } from "#core/plans";
 import { Problem } from "#core/problem";
+import type { Shape } from "#core/shape";
 import { type FormFile, FormStreamError, type FormStreamLimits, readFormStream } from "#lib/form-stream";
 
 const maxJsonBytes = 1_048_576;
@@ -23,7 +24,10 @@ export function bodyKindOf(request: Request): BodyKind {
   });
 }
 
-export async function readJsonBody<Shape extends z.ZodType>(request: Request, shape: Shape): Promise<z.output<Shape>> {
+export async function readJsonBody<Body extends z.ZodType>(
+  request: Request,
+  shape: Shape<Body>,
+): Promise<z.output<Body>> {
   const text = await readText(request);
   let value: unknown;
   try {
@@ -50,8 +54,8 @@ async function readText(request: Request): Promise<string> {
 }
 
 /** The same answer as for every other operation: where, what and which rule, and never the value itself. */
-export function parseBody<Shape extends z.ZodType>(shape: Shape, value: unknown): z.output<Shape> {
-  const result = shape.safeParse(value);
+export function parseBody<Body extends z.ZodType>(shape: Shape<Body>, value: unknown): z.output<Body> {
+  const result = shape().safeParse(value);
   if (result.success) return result.data;
   const errors = result.error.issues
     .slice(0, 20)

@@ -1,5 +1,6 @@
 /** What clients send and get about conversions. Older clients call these operations, so unknown members are ignored. */
 import * as z from "zod";
+import { type Output, shape } from "#core/shape";
 import { legacyBody } from "#core/legacy-body";
 import { pageQuery } from "#core/page";
 import { Problem } from "#core/problem";
@@ -22,22 +23,23 @@ const truths = new Map<unknown, boolean>([
 ]);
 
 /** A form can only say `"false"`, and scripts say `"False"`: what a form calls false must never be read as true. */
-const looseBoolean = z.preprocess(
-  (value) => truths.get(typeof value === "string" ? value.toLowerCase() : value) ?? value,
-  z.boolean(),
+const looseBoolean = shape(() =>
+  z.preprocess((value) => truths.get(typeof value === "string" ? value.toLowerCase() : value) ?? value, z.boolean()),
 );
 
 /** Forms of older clients send empty fields for what was not filled in. */
-function optional<Shape extends z.ZodType>(shape: Shape) {
-  return z.preprocess((value) => (value === "" || value === null ? undefined : value), shape.optional());
+function optional<Inner extends z.ZodType>(inner: Inner) {
+  return z.preprocess((value) => (value === "" || value === null ? undefined : value), inner.optional());
 }
 
-const id = z.string().min(1).max(64);
-const masterKeyHex = z
-  .string()
-  .regex(/^[0-9a-fA-F]{64}$/, "64 hexadecimal characters")
-  .meta({ description: "A version 1 master key for this request only: never stored in clear, never logged." });
-const userName = z.string().min(1).max(255);
+const id = shape(() => z.string().min(1).max(64));
+const masterKeyHex = shape(() =>
+  z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, "64 hexadecimal characters")
+    .meta({ description: "A version 1 master key for this request only: never stored in clear, never logged." }),
+);
+const userName = shape(() => z.string().min(1).max(255));
 
 /** What EchoCipher's other interface called them. */
 const otherNames: Readonly<Record<string, string>> = {
@@ -68,169 +70,197 @@ function eitherName<Shape extends z.ZodType>(shape: Shape) {
   }, shape);
 }
 
-const sealingMembers = {
+const sealingMembers = () => ({
   format: optional(z.coerce.number().pipe(z.union([z.literal(1), z.literal(2)]))).meta({
     description: "Version of the sealed images: 2, or 1 when masterKeyHex is given without a format.",
   }),
-  compress: optional(looseBoolean).meta({ description: "Compress what gets shorter by it; true if left out." }),
-  deleteSource: optional(looseBoolean).meta({ description: "Delete the audio file once it is sealed." }),
-  encryptionKeyId: optional(id).meta({ description: "The key to seal with; your active key if left out." }),
-  masterKeyHex: optional(masterKeyHex),
-  userId: optional(userName).meta({ description: "Format 1: the name that the key is derived for. Else your own id." }),
+  compress: optional(looseBoolean()).meta({ description: "Compress what gets shorter by it; true if left out." }),
+  deleteSource: optional(looseBoolean()).meta({ description: "Delete the audio file once it is sealed." }),
+  encryptionKeyId: optional(id()).meta({ description: "The key to seal with; your active key if left out." }),
+  masterKeyHex: optional(masterKeyHex()),
+  userId: optional(userName()).meta({
+    description: "Format 1: the name that the key is derived for. Else your own id.",
+  }),
   maxChunkBytes: optional(z.coerce.number().int().min(1).max(1_099_511_627_776)).meta({
     description: "Format 1: at most so many bytes an image; never more than 8 MiB.",
   }),
-};
+});
 
 /** Of a JSON body and of the fields of a form alike. */
-export const sealingBody = eitherName(legacyBody({ fileId: optional(id), ...sealingMembers })).meta({
-  id: "AudioToImage",
-});
-export type SealingBody = z.output<typeof sealingBody>;
+export const sealingBody = shape(() =>
+  eitherName(legacyBody({ fileId: optional(id()), ...sealingMembers() })).meta({
+    id: "AudioToImage",
+  }),
+);
+export type SealingBody = Output<typeof sealingBody>;
 
-const openingMembers = {
+const openingMembers = () => ({
   outputFileName: optional(z.string().min(1).max(1_000)).meta({
     description: "The name of the opened file; the original one if left out.",
   }),
-  masterKeyHex: optional(masterKeyHex),
-  userId: optional(userName),
+  masterKeyHex: optional(masterKeyHex()),
+  userId: optional(userName()),
   imageDirPath: optional(z.string()).meta({
     description: "Answered with use-conversion-id: no folder of the server is read.",
   }),
-};
+});
 
-export const openingBody = eitherName(
-  legacyBody({
-    conversionId: optional(id),
-    fileIds: optional(z.array(id).min(1).max(maxImages)).meta({
-      description: "Uploaded PNG files in any order, or ZIPs of them.",
+export const openingBody = shape(() =>
+  eitherName(
+    legacyBody({
+      conversionId: optional(id()),
+      fileIds: optional(z.array(id()).min(1).max(maxImages)).meta({
+        description: "Uploaded PNG files in any order, or ZIPs of them.",
+      }),
+      ...openingMembers(),
     }),
-    ...openingMembers,
+  ).meta({ id: "ImageToAudio" }),
+);
+export type OpeningBody = Output<typeof openingBody>;
+
+const formFile = shape(() => z.string().meta({ format: "binary" }));
+export const sealingForm = shape(() =>
+  z
+    .object({
+      audioFile: formFile().meta({ description: "At most 95 MiB; `audio` and `file` are accepted names too." }),
+      ...sealingMembers(),
+    })
+    .meta({ id: "AudioToImageForm" }),
+);
+export const openingForm = shape(() =>
+  z
+    .object({
+      images: z.array(formFile()).meta({ description: "PNG files or a ZIP of them, at most 95 MiB in all." }),
+      ...openingMembers(),
+    })
+    .meta({ id: "ImageToAudioForm" }),
+);
+
+const imageShape = shape(() =>
+  z
+    .object({
+      index: z.number().int(),
+      fileName: z.string(),
+      sizeBytes: z.number().int(),
+      width: z.number().int(),
+      height: z.number().int(),
+      sha256: z.string(),
+      url: z.string(),
+    })
+    .meta({ id: "ConversionImage" }),
+);
+
+export const conversionShape = shape(() =>
+  z
+    .object({
+      id: z.string(),
+      conversionId: z.string(),
+      userId: z.string(),
+      conversionType: z.enum(conversionTypes),
+      status: z.enum(legacyStates),
+      state: z.enum(jobStates),
+      jobId: z.string(),
+      format: z.number().int().nullable().meta({ description: "null: not known before the first image was read." }),
+      inputFileId: z.string().nullable(),
+      inputFileName: z.string(),
+      inputFileSize: z.number().int().nullable(),
+      compress: z.boolean(),
+      deleteSource: z.boolean(),
+      imageCount: z.number().int().nullable(),
+      totalImageBytes: z.number().int().nullable(),
+      outputFileId: z.string().nullable().meta({ description: "The opened file, once it is there." }),
+      outputFileName: z.string().nullable(),
+      encryptionKeyId: z.string().nullable(),
+      sha256: z.string().nullable().meta({ description: "Of the audio file." }),
+      durationMs: z.number().int().nullable(),
+      problem: z.object({ code: z.string(), detail: z.string() }).loose().nullable(),
+      createdAt: z.string(),
+      startedAt: z.string().nullable(),
+      endedAt: z.string().nullable(),
+      links: z.object({ self: z.string(), job: z.string(), zip: z.string().nullable() }),
+      images: z.array(imageShape()).optional().meta({ description: "Of one conversion only; left out in lists." }),
+    })
+    .meta({ id: "Conversion" }),
+);
+export type ConversionShape = Output<typeof conversionShape>;
+export type ImageShape = Output<typeof imageShape>;
+
+export const conversionAnswer = shape(() =>
+  z
+    .object({
+      success: z.literal(true),
+      message: z.string(),
+      conversionId: z.string(),
+      jobId: z.string(),
+      status: z.enum(legacyStates),
+      conversion: conversionShape(),
+      job: jobShape(),
+    })
+    .meta({ id: "ConversionStarted" }),
+);
+export type ConversionAnswer = Output<typeof conversionAnswer>;
+
+export const conversionParams = shape(() =>
+  z.object({
+    id: z.string().max(64).meta({ example: "conv_01kahs7m3n0000000000000000" }),
   }),
-).meta({ id: "ImageToAudio" });
-export type OpeningBody = z.output<typeof openingBody>;
-
-const formFile = z.string().meta({ format: "binary" });
-export const sealingForm = z
-  .object({
-    audioFile: formFile.meta({ description: "At most 95 MiB; `audio` and `file` are accepted names too." }),
-    ...sealingMembers,
-  })
-  .meta({ id: "AudioToImageForm" });
-export const openingForm = z
-  .object({
-    images: z.array(formFile).meta({ description: "PNG files or a ZIP of them, at most 95 MiB in all." }),
-    ...openingMembers,
-  })
-  .meta({ id: "ImageToAudioForm" });
-
-const imageShape = z
-  .object({
-    index: z.number().int(),
-    fileName: z.string(),
-    sizeBytes: z.number().int(),
-    width: z.number().int(),
-    height: z.number().int(),
-    sha256: z.string(),
-    url: z.string(),
-  })
-  .meta({ id: "ConversionImage" });
-
-export const conversionShape = z
-  .object({
-    id: z.string(),
-    conversionId: z.string(),
-    userId: z.string(),
-    conversionType: z.enum(conversionTypes),
-    status: z.enum(legacyStates),
-    state: z.enum(jobStates),
-    jobId: z.string(),
-    format: z.number().int().nullable().meta({ description: "null: not known before the first image was read." }),
-    inputFileId: z.string().nullable(),
-    inputFileName: z.string(),
-    inputFileSize: z.number().int().nullable(),
-    compress: z.boolean(),
-    deleteSource: z.boolean(),
-    imageCount: z.number().int().nullable(),
-    totalImageBytes: z.number().int().nullable(),
-    outputFileId: z.string().nullable().meta({ description: "The opened file, once it is there." }),
-    outputFileName: z.string().nullable(),
-    encryptionKeyId: z.string().nullable(),
-    sha256: z.string().nullable().meta({ description: "Of the audio file." }),
-    durationMs: z.number().int().nullable(),
-    problem: z.object({ code: z.string(), detail: z.string() }).loose().nullable(),
-    createdAt: z.string(),
-    startedAt: z.string().nullable(),
-    endedAt: z.string().nullable(),
-    links: z.object({ self: z.string(), job: z.string(), zip: z.string().nullable() }),
-    images: z.array(imageShape).optional().meta({ description: "Of one conversion only; left out in lists." }),
-  })
-  .meta({ id: "Conversion" });
-export type ConversionShape = z.output<typeof conversionShape>;
-export type ImageShape = z.output<typeof imageShape>;
-
-export const conversionAnswer = z
-  .object({
-    success: z.literal(true),
-    message: z.string(),
-    conversionId: z.string(),
-    jobId: z.string(),
-    status: z.enum(legacyStates),
-    conversion: conversionShape,
-    job: jobShape,
-  })
-  .meta({ id: "ConversionStarted" });
-export type ConversionAnswer = z.output<typeof conversionAnswer>;
-
-export const conversionParams = z.object({
-  id: z.string().max(64).meta({ example: "conv_01kahs7m3n0000000000000000" }),
-});
-export const imageParams = conversionParams.extend({
-  index: z
-    .string()
-    .min(1)
-    .max(300)
-    .meta({ description: "The index, from 0, or the file name of the image.", example: "0" }),
-});
+);
+export const imageParams = shape(() =>
+  conversionParams().extend({
+    index: z
+      .string()
+      .min(1)
+      .max(300)
+      .meta({ description: "The index, from 0, or the file name of the image.", example: "0" }),
+  }),
+);
 
 /** Older clients name the person, who can only be the one who asks. */
-export const selfQuery = z.object({ userId: z.string().max(255).optional() });
+export const selfQuery = shape(() => z.object({ userId: z.string().max(255).optional() }));
 
-export const conversionListQuery = pageQuery.extend({
-  skip: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(100_000)
-    .default(0)
-    .meta({ description: "Rows to leave out first, for clients without cursors." }),
-  status: z.enum(legacyStates).optional(),
-  conversionType: z.enum(conversionTypes).optional(),
-  userId: z.string().max(255).optional().meta({ description: "Only your own id: older clients send it." }),
-});
-export type ConversionListQuery = z.output<typeof conversionListQuery>;
-
-export const conversionPage = z
-  .object({ items: z.array(conversionShape), nextCursor: z.string().nullable(), total: z.number().int() })
-  .meta({ id: "ConversionPage" });
-
-export const statsParams = z.object({ userId: z.string().max(64).meta({ description: "Your own id, or `me`." }) });
-export const statsShape = z
-  .object({
-    userId: z.string(),
-    totalConversions: z.number().int(),
-    completedConversions: z.number().int(),
-    failedConversions: z.number().int(),
-    audioToImageCount: z.number().int(),
-    imageToAudioCount: z.number().int(),
-    totalDataProcessed: z.number().int().meta({ description: "Bytes that completed conversions read." }),
-    averageConversionTime: z.number().int().meta({ description: "Milliseconds, over completed conversions." }),
-    successRate: z
+export const conversionListQuery = shape(() =>
+  pageQuery().extend({
+    skip: z.coerce
       .number()
+      .int()
       .min(0)
-      .max(1)
-      .nullable()
-      .meta({ description: "Completed of all that ended; null: none has ended." }),
-  })
-  .meta({ id: "ConversionStatistics" });
-export type StatsShape = z.output<typeof statsShape>;
+      .max(100_000)
+      .default(0)
+      .meta({ description: "Rows to leave out first, for clients without cursors." }),
+    status: z.enum(legacyStates).optional(),
+    conversionType: z.enum(conversionTypes).optional(),
+    userId: z.string().max(255).optional().meta({ description: "Only your own id: older clients send it." }),
+  }),
+);
+export type ConversionListQuery = Output<typeof conversionListQuery>;
+
+export const conversionPage = shape(() =>
+  z
+    .object({ items: z.array(conversionShape()), nextCursor: z.string().nullable(), total: z.number().int() })
+    .meta({ id: "ConversionPage" }),
+);
+
+export const statsParams = shape(() =>
+  z.object({ userId: z.string().max(64).meta({ description: "Your own id, or `me`." }) }),
+);
+export const statsShape = shape(() =>
+  z
+    .object({
+      userId: z.string(),
+      totalConversions: z.number().int(),
+      completedConversions: z.number().int(),
+      failedConversions: z.number().int(),
+      audioToImageCount: z.number().int(),
+      imageToAudioCount: z.number().int(),
+      totalDataProcessed: z.number().int().meta({ description: "Bytes that completed conversions read." }),
+      averageConversionTime: z.number().int().meta({ description: "Milliseconds, over completed conversions." }),
+      successRate: z
+        .number()
+        .min(0)
+        .max(1)
+        .nullable()
+        .meta({ description: "Completed of all that ended; null: none has ended." }),
+    })
+    .meta({ id: "ConversionStatistics" }),
+);
+export type StatsShape = Output<typeof statsShape>;

@@ -1,28 +1,33 @@
 /** What the health and status pages say. */
 import * as z from "zod";
+import { type Output, shape } from "#core/shape";
 
-export const healthShape = z
-  .object({
-    status: z.enum(["healthy", "degraded"]),
-    timestamp: z.string(),
-    uptime: z.number().meta({ description: "Seconds since this isolate started." }),
-    environment: z.string(),
-    database: z.enum(["connected", "unreachable"]),
-  })
-  .meta({ id: "Health" });
+export const healthShape = shape(() =>
+  z
+    .object({
+      status: z.enum(["healthy", "degraded"]),
+      timestamp: z.string(),
+      uptime: z.number().meta({ description: "Seconds since this isolate started." }),
+      environment: z.string(),
+      database: z.enum(["connected", "unreachable"]),
+    })
+    .meta({ id: "Health" }),
+);
 
-const part = z.object({ status: z.enum(["ok", "degraded", "down"]), detail: z.string() });
+const part = shape(() => z.object({ status: z.enum(["ok", "degraded", "down"]), detail: z.string() }));
 
-export const statusShape = z
-  .object({
-    status: z.enum(["ok", "degraded", "down"]),
-    timestamp: z.string(),
-    parts: z.object({ database: part, storage: part, queues: part, cron: part }),
-    encryption: z.object({
-      currentVersion: z.number().int(),
-      staleKeys: z.number().int().meta({ description: "Keys that an older master key still wraps." }),
-    }),
-  })
-  .meta({ id: "Status" });
+export const statusShape = shape(() =>
+  z
+    .object({
+      status: z.enum(["ok", "degraded", "down"]),
+      timestamp: z.string(),
+      parts: z.object({ database: part(), storage: part(), queues: part(), cron: part() }),
+      encryption: z.object({
+        currentVersion: z.number().int(),
+        staleKeys: z.number().int().meta({ description: "Keys that an older master key still wraps." }),
+      }),
+    })
+    .meta({ id: "Status" }),
+);
 
-export type Part = z.output<typeof part>;
+export type Part = Output<typeof part>;

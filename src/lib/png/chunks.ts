@@ -7,8 +7,11 @@ export const PNG_HEAD_BYTES = 33;
 /** Length, type and CRC around a chunk's data. */
 export const CHUNK_FRAME_BYTES = 12;
 export const CHUNK_TYPE_BYTES = 4;
-/** PNG (third edition) section 5.3: a chunk length never exceeds 2^31 - 1. */
-export const CHUNK_BYTES_MAX = 0x7fff_ffff;
+/** PNG (third edition) sections 5.3 and 11.2.1: no length and no dimension exceeds 2^31 - 1. */
+export const PNG_INTEGER_MAX = 0x7fff_ffff;
+
+/** 64 MiB in IDATs of 1 KiB; encoders write 4 KiB and more. Beyond it a file was made to waste time. */
+const CHUNK_COUNT_MAX = 65_536;
 
 export const IHDR = 0x4948_4452;
 export const PLTE = 0x504c_5445;
@@ -39,16 +42,18 @@ export function readPngSize(png: Uint8Array, options: { rgbBytesMax: number }): 
   const view = new DataView(png.buffer, png.byteOffset, PNG_HEAD_BYTES);
   if (view.getUint32(8) !== 13 || view.getUint32(12) !== IHDR) throw new PngError("damaged", "first chunk");
   if (crc32(png.subarray(12, 29)) !== view.getUint32(29)) throw new PngError("damaged", "IHDR CRC");
-  const width = view.getUint32(16);
-  const height = view.getUint32(20);
-  if (width === 0 || height === 0 || width > CHUNK_BYTES_MAX || height > CHUNK_BYTES_MAX) {
-    throw new PngError("damaged", "dimensions");
-  }
+  const [width, height] = [view.getUint32(16), view.getUint32(20)];
+  if (!isDimension(width) || !isDimension(height)) throw new PngError("damaged", "dimensions");
   const channels = readChannels({ depth: view.getUint8(24), colour: view.getUint8(25), methods: view.getUint16(26) });
   const interlace = view.getUint8(28);
   if (interlace !== 0) throw new PngError(interlace === 1 ? "interlaced" : "unknown-kind", "interlace method");
   if (width * height * 3 > options.rgbBytesMax) throw new PngError("too-large", `${width} x ${height}`);
   return { width, height, channels };
+}
+
+/** PNG (third edition) section 11.2.1: neither 0 nor over 2^31 - 1. */
+export function isDimension(value: number): boolean {
+  return Number.isInteger(value) && value > 0 && value <= PNG_INTEGER_MAX;
 }
 
 /** Whether the bytes begin with PNG's signature. */
@@ -69,15 +74,30 @@ function readChannels(kind: { depth: number; colour: number; methods: number }):
   return kind.colour === 2 ? 3 : 4;
 }
 
+/** How far a walk through the chunks has come: the type before (0 at first), whether there was an IDAT, and how many. */
+export interface ChunkWalk {
+  previousType: number;
+  hasData: boolean;
+  count: number;
+}
+
+export function startChunkWalk(): ChunkWalk {
+  return { previousType: 0, hasData: false, count: 0 };
+}
+
 /**
- * Refuses a chunk that may not follow `previousType` (0 before the first): IHDR once and first, all IDATs together, IEND
- * only after one, and no critical chunk that this reader does not know (bit 5 of the type's first byte is 0).
+ * Moves on to a chunk of this type. Throws PngError for one that may not come here: IHDR is once and first, all IDATs are
+ * together, IEND is after one, and no critical chunk is unknown to this reader (bit 5 of the type's first byte is 0).
  */
-export function checkChunkOrder(chunk: { type: number; previousType: number; hasData: boolean }): void {
-  const { type, previousType, hasData } = chunk;
+export function enterChunk(walk: ChunkWalk, type: number): void {
+  const { previousType, hasData } = walk;
   if ((type === IHDR) !== (previousType === 0)) throw new PngError("damaged", "order of chunks");
   if (type === IDAT && hasData && previousType !== IDAT) throw new PngError("damaged", "IDATs are apart");
   if (type === IEND && !hasData) throw new PngError("damaged", "no pixels");
   const isCritical = (type & 0x2000_0000) === 0;
   if (isCritical && ![IHDR, PLTE, IDAT, IEND].includes(type)) throw new PngError("unknown-kind", "critical chunk");
+  if (walk.count >= CHUNK_COUNT_MAX) throw new PngError("damaged", "too many chunks");
+  walk.previousType = type;
+  walk.hasData ||= type === IDAT;
+  walk.count++;
 }

@@ -11,8 +11,9 @@ import {
   IDAT,
   IEND,
   type PngSize,
-  checkChunkOrder,
+  enterChunk,
   readPngSize,
+  startChunkWalk,
 } from "#lib/png/chunks";
 import { crc32 } from "#lib/png/crc";
 import { PngError } from "#lib/png/error";
@@ -28,7 +29,7 @@ export interface PngPixels {
   readonly rgb: Uint8Array<ArrayBuffer>;
 }
 
-/** `reuse`: memory for the pixels when it is large enough, and when the image is stored as `encodePng` stores it. */
+/** `reuse`: memory for the pixels when it is large enough; for `decodePng` only if the image is stored as `encodePng` does. */
 export interface DecodeOptions {
   readonly rgbBytesMax: number;
   readonly reuse?: Uint8Array<ArrayBuffer> | undefined;
@@ -50,18 +51,17 @@ export function decodePng(png: Uint8Array, options: DecodeOptions): PngPixels {
 function readDataChunks(png: Uint8Array): DataChunk[] {
   const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
   const chunks: DataChunk[] = [];
-  let previousType = 0;
+  const walk = startChunkWalk();
   let offset = FIRST_CHUNK_OFFSET;
-  while (previousType !== IEND) {
+  while (walk.previousType !== IEND) {
     if (offset + CHUNK_FRAME_BYTES > png.byteLength) throw new PngError("damaged", "truncated");
     const type = view.getUint32(offset + 4);
     const end = offset + CHUNK_FRAME_BYTES + view.getUint32(offset);
     if (end > png.byteLength) throw new PngError("damaged", "truncated chunk");
-    checkChunkOrder({ type, previousType, hasData: chunks.length > 0 });
+    enterChunk(walk, type);
     const chunk = { body: png.subarray(offset + 4, end - 4), crc: view.getUint32(end - 4) };
     if (type === IDAT) chunks.push(chunk);
     else if (crc32(chunk.body) !== chunk.crc) throw new PngError("damaged", "CRC");
-    previousType = type;
     offset = end;
   }
   if (offset !== png.byteLength) throw new PngError("damaged", "data after the end");

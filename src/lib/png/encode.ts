@@ -6,7 +6,7 @@
  * one, which is two more copies of each image.
  */
 import { ADLER32_START, adler32 } from "#lib/png/checksum";
-import { CHUNK_BYTES_MAX, IDAT, IHDR } from "#lib/png/chunks";
+import { IDAT, IHDR, PNG_INTEGER_MAX, isDimension } from "#lib/png/chunks";
 import { crc32 } from "#lib/png/crc";
 import { takeMemory } from "#lib/png/memory";
 
@@ -23,8 +23,6 @@ const BLOCK_BYTES_MAX = 65_535;
 const BLOCK_HEADER_BYTES = 5;
 /** Eight blocks and the start of the file; it must hold one block at least. */
 const SLICE_BYTES = BLOCKS_OFFSET + 8 * (BLOCK_HEADER_BYTES + BLOCK_BYTES_MAX);
-/** PNG (third edition) section 5.6: no dimension and no chunk length over 2^31 - 1. */
-const PNG_INTEGER_MAX = CHUNK_BYTES_MAX;
 
 /** Pixels to write: `parts` one after the other, then zeros up to `width * height * 3` bytes. */
 export interface PngInput {
@@ -66,10 +64,6 @@ function checkInput(input: PngInput): void {
   if (!isDimension(width) || !isDimension(height)) throw new RangeError("PNG dimensions");
   if (pngSizeBytes(input) > PNG_INTEGER_MAX) throw new RangeError("PNG dimensions");
   if (payloadBytes > width * height * 3) throw new RangeError("more bytes than pixels");
-}
-
-function isDimension(value: number): boolean {
-  return Number.isInteger(value) && value > 0 && value <= PNG_INTEGER_MAX;
 }
 
 /** Writes into `memory` from its start to its end, again and again, and yields what it has filled. */

@@ -28,26 +28,37 @@ export function copyStoredRows(
   const end = body.byteLength - ADLER_BYTES;
   let offset = CHUNK_TYPE_BYTES + ZLIB_HEADER_BYTES;
   if (size.channels !== 3 || end < offset + BLOCK_HEADER_BYTES + streamBytes || !isZlib(body)) return undefined;
-  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   const rgb = takeMemory(size.width * 3 * size.height, reuse);
   let crc = crc32(body.subarray(0, offset));
   let done = 0;
   for (let isLast = false; !isLast;) {
-    if (offset + BLOCK_HEADER_BYTES > end) return undefined;
-    const sizeBytes = view.getUint16(offset + 1, true);
-    const start = offset + BLOCK_HEADER_BYTES;
-    const stop = start + sizeBytes;
-    isLast = body[offset] === 1;
-    const isStored = (isLast || body[offset] === 0) && view.getUint16(offset + 3, true) === (~sizeBytes & 0xffff);
-    if (!isStored || stop > end || done + sizeBytes > streamBytes) return undefined;
-    if (!copyBlock(body, rgb, { start, stop, done, rowBytes })) return undefined;
-    crc = crc32(body.subarray(offset, stop), crc);
-    done += sizeBytes;
-    offset = stop;
+    const block = readBlock(body, offset);
+    if (block === undefined || block.stop > end || done + block.sizeBytes > streamBytes) return undefined;
+    if (!copyBlock(body, rgb, { ...block, done, rowBytes })) return undefined;
+    crc = crc32(body.subarray(offset, block.stop), crc);
+    done += block.sizeBytes;
+    offset = block.stop;
+    isLast = block.isLast;
   }
   if (done !== streamBytes || offset !== end) return undefined;
   if (crc32(body.subarray(end), crc) !== chunk.crc) throw new PngError("damaged", "CRC");
   return rgb;
+}
+
+interface Block {
+  readonly isLast: boolean;
+  readonly sizeBytes: number;
+  readonly start: number;
+  readonly stop: number;
+}
+
+/** The stored block at `offset` (RFC 1951 section 3.2.4), or undefined when another kind of block is there. */
+function readBlock(body: Uint8Array, offset: number): Block | undefined {
+  const [kind, low = 0, high = 0, lowInverse = 0, highInverse = 0] = body.subarray(offset, offset + BLOCK_HEADER_BYTES);
+  if ((kind !== 0 && kind !== 1) || (low ^ lowInverse) !== 0xff || (high ^ highInverse) !== 0xff) return undefined;
+  const sizeBytes = low | (high << 8);
+  const start = offset + BLOCK_HEADER_BYTES;
+  return { isLast: kind === 1, sizeBytes, start, stop: start + sizeBytes };
 }
 
 /** RFC 1950 section 2.2: method 8 with a window of at most 32 KiB, no preset dictionary, a multiple of 31. */

@@ -24,35 +24,44 @@ const TAGS = {
 /** One strip a row at most; more would be a file made to waste time. */
 const VALUES_MAX = 65_535;
 
+type Fields = ReadonlyMap<number, readonly number[]>;
+
 /** Decodes `tiff`. Throws SealError `tiff-unsupported`, `image-too-large` (before copying) or `image-damaged`. */
-// oxlint-disable-next-line complexity -- a plain list of what baseline TIFF may say, one line each
 export function decodeTiff(tiff: Uint8Array, options: { rgbBytesMax: number }): PngPixels {
   const fields = readFields(tiff);
-  const one = (tag: number, fallback?: number): number => {
-    const value = fields.get(tag)?.[0] ?? fallback;
-    if (value === undefined) throw damaged("field missing");
-    return value;
-  };
-  const width = one(TAGS.width);
-  const height = one(TAGS.height);
-  const channels = one(TAGS.samplesPerPixel, 1);
-  const isPlain =
-    one(TAGS.compression, 1) === 1 &&
-    one(TAGS.photometric) === 2 &&
-    one(TAGS.planar, 1) === 1 &&
-    one(TAGS.orientation, 1) === 1 &&
-    (fields.get(TAGS.bitsPerSample) ?? [1]).every((bits) => bits === 8);
-  if (!isPlain || (channels !== 3 && channels !== 4)) throw unsupported("not uncompressed 8-bit RGB");
-  if (width === 0 || height === 0) throw damaged("dimensions");
-  if (width * height * 3 > options.rgbBytesMax)
-    throw new SealError("image-too-large", { detail: `${width} x ${height}` });
+  const channels = readChannels(fields);
+  const [width, height] = [readOne(fields, TAGS.width), readOne(fields, TAGS.height)];
+  const rgbBytes = width * height * 3;
+  if (rgbBytes === 0) throw damaged("dimensions");
+  if (rgbBytes > options.rgbBytesMax) throw new SealError("image-too-large", { detail: `${width} x ${height}` });
   const strips = (fields.get(TAGS.stripOffsets) ?? []).map((offset, index) => ({
     offset,
     sizeBytes: fields.get(TAGS.stripSizes)?.[index] ?? -1,
   }));
-  const rgb = new Uint8Array(width * height * 3);
+  const rgb = new Uint8Array(rgbBytes);
   copyStrips(tiff, strips, { rgb, channels });
   return { width, height, rgb };
+}
+
+/** Channels of an image that is uncompressed, RGB, chunky, top-left first, and has 8 bits a channel. */
+function readChannels(fields: Fields): 3 | 4 {
+  const wanted: [tag: number, value: number, fallback?: number][] = [
+    [TAGS.compression, 1, 1],
+    [TAGS.photometric, 2],
+    [TAGS.planar, 1, 1],
+    [TAGS.orientation, 1, 1],
+  ];
+  const isPlain = wanted.every(([tag, value, fallback]) => readOne(fields, tag, fallback) === value);
+  const isByte = (fields.get(TAGS.bitsPerSample) ?? [1]).every((bits) => bits === 8);
+  const channels = readOne(fields, TAGS.samplesPerPixel, 1);
+  if (!isPlain || !isByte || (channels !== 3 && channels !== 4)) throw unsupported("not uncompressed 8-bit RGB");
+  return channels;
+}
+
+function readOne(fields: Fields, tag: number, fallback?: number): number {
+  const value = fields.get(tag)?.[0] ?? fallback;
+  if (value === undefined) throw damaged("field missing");
+  return value;
 }
 
 /** The fields of the first image, each with its values. */

@@ -12,6 +12,8 @@ export class TooLate extends Error {}
 export interface Tally {
   requests: number;
   connectionErrors: number;
+  /** Of these, requests that got no answer at all in time. */
+  timeouts: number;
   repliesLost: number;
   /** Answers 5xx and 409 `idempotency-key-running`, by code. */
   retried: Record<string, number>;
@@ -24,6 +26,7 @@ export function newTally(): Tally {
   return {
     requests: 0,
     connectionErrors: 0,
+    timeouts: 0,
     repliesLost: 0,
     retried: {},
     resumedUploads: 0,
@@ -121,8 +124,9 @@ export async function underWay<Result>(crew: Crew, work: () => Promise<Result>):
   crew.tally.requests += 1;
   try {
     return await work();
-  } catch {
+  } catch (error) {
     crew.tally.connectionErrors += 1;
+    if ((error as Error).name === "TimeoutError") crew.tally.timeouts += 1;
     return null;
   } finally {
     crew.underWay -= 1;

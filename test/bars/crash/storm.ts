@@ -19,7 +19,7 @@ export interface StormFigures {
 
 const minute = "* * * * *";
 const tickEveryMs = 2_500;
-const life = { leastMs: 300, mostMs: 4_000 };
+const life = { leastMs: 300, mostMs: 7_000 };
 /** A kill waits this long for work to be under way. */
 const idleMs = 2_000;
 const promiseMs = 10_000;
@@ -46,7 +46,7 @@ export async function runStorm(office: Office, weather: Weather): Promise<StormF
   try {
     for (let kill = 0; kill < counts.kills; kill += 1) {
       admission.open(kill);
-      await liveAndDie(office, figures);
+      await liveAndDie(office, counts, figures);
       await restart(office.stage, figures);
       note(
         `kill ${kill + 1} of ${counts.kills}: ${figures.hit.at(-1)} requests under way, ${office.records.uploads.length} uploads and ${office.records.conversions.length} conversions acknowledged`,
@@ -80,22 +80,24 @@ function makeAdmission(work: readonly Work[], lives: number): Admission {
 }
 
 /** Every second life ends at some moment, the others right after an acknowledgement: what was only promised then must still be kept. */
-async function liveAndDie(office: Office, figures: StormFigures): Promise<void> {
+async function liveAndDie(office: Office, counts: Counts, figures: StormFigures): Promise<void> {
+  // Half of what a life lets in, so that it comes to so many.
+  const latest = Math.ceil(counts.conversions / (counts.kills + 1) / 2);
   const strike = () => {
     figures.hit.push(office.underWay);
     figures.open.push(office.records.conversions.filter(({ state }) => !ended.has(state)).length);
     figures.kills += 1;
     return office.stage.kill();
   };
-  if (figures.kills % 2 === 0) return atPromise(office, strike);
+  if (figures.kills % 2 === 0) return atPromise(office, latest, strike);
   await someMoment(office);
   return strike();
 }
 
 /** Strikes in the very turn in which an acknowledgement is read: a sealing takes milliseconds, and should not be over yet. */
-async function atPromise(office: Office, strike: () => Promise<void>): Promise<void> {
+async function atPromise(office: Office, latest: number, strike: () => Promise<void>): Promise<void> {
   const struck = Promise.withResolvers<void>();
-  let left = office.chance.between(1, 3);
+  let left = office.chance.between(1, latest);
   const fire = () => {
     clearTimeout(timer);
     office.onPromise = null;

@@ -95,93 +95,79 @@ function splitImages(bytes) {
   return images;
 }
 
-/** A peer counts only if the Worker opens its images and finds the same file. */
-async function checkPeer(worker, { path, file }) {
-  const hash = createHash("sha256");
-  for (const image of splitImages(readFileSync(path))) {
-    hash.update(
-      Buffer.from(
-        await (await fetch(new URL("/open-image", worker.url), { method: "POST", body: image })).arrayBuffer(),
-      ),
-    );
+const sha256Of = (bytes) => createHash("sha256").update(bytes).digest("hex");
+
+/** Nobody is measured before the Worker has opened what they sealed and found the same file. */
+async function checkSealed(worker, { images, sha256 }) {
+  const pieces = [];
+  for (const body of splitImages(images)) {
+    const answer = await fetch(new URL("/open-image", worker.url), { method: "POST", body });
+    if (!answer.ok) throw new Error(`an image was not opened: ${answer.status}`);
+    pieces.push(Buffer.from(await answer.arrayBuffer()));
   }
-  if (!hash.digest().equals(createHash("sha256").update(file).digest()))
-    throw new Error(`${path} is not the same file`);
+  if (sha256Of(Buffer.concat(pieces)) !== sha256) throw new Error("the images hold another file");
 }
 
-async function benchRandom(worker, { node, python }) {
-  const file = randomBytes(sizeBytes);
-  const path = join(folder, "random.bin");
-  const sealedPath = join(folder, "sealed.bin");
+/** Stores a file and gives what the contenders are asked with. */
+function prepare(name, file) {
+  const path = join(folder, `${name}.bin`);
   writeFileSync(path, file);
-  const { body: sealed } = await post(worker.url, "/seal", { parts: [file], keep: true });
-  writeFileSync(sealedPath, sealed);
-  const { body: opened } = await post(worker.url, "/open", { parts: [sealed], keep: true });
-  if (!opened.equals(file)) throw new Error("the Worker does not open what it sealed");
-  for (const encoder of ["sharp", "pngjs"]) {
-    const write = join(folder, `${encoder}.bin`);
-    await node.run({ action: "seal", path, encoder, withHash: true, write });
-    await checkPeer(worker, { path: write, file });
-  }
-  await python.run({ path, compress: false, write: join(folder, "python.bin") });
-  await checkPeer(worker, { path: join(folder, "python.bin"), file });
+  return { file, path, sha256: sha256Of(file), target: join(folder, `${name}-sealed.bin`) };
+}
 
-  const nodePeer = (action, encoder, withHash) => () =>
-    node.run({ action, path: action === "seal" ? path : sealedPath, encoder, withHash });
-  const speed = await race(
-    [
-      { name: "seal", run: async () => (await post(worker.url, "/seal", { parts: [file] })).milliseconds },
-      { name: "seal sharp", run: nodePeer("seal", "sharp", true) },
-      { name: "seal sharp without hash", run: nodePeer("seal", "sharp", false) },
-      { name: "open", run: async () => (await post(worker.url, "/open", { parts: [sealed] })).milliseconds },
-      { name: "open sharp", run: nodePeer("open", "sharp", true) },
-      { name: "open sharp without hash", run: nodePeer("open", "sharp", false) },
-      { name: "seal pngjs", run: nodePeer("seal", "pngjs", true), slow: true },
-      { name: "seal python", run: () => python.run({ path, compress: false }), slow: true },
-    ],
-    processIds,
-  );
-  const compare = (figure, action, peer, target) =>
-    reportRace(figure, { ours: speed(action), peer: speed(peer), target });
-  compare("seal over HTTP / Node crypto + sharp level 0", "seal", "seal sharp", 1.15);
-  compare("seal over HTTP / Node crypto + pngjs level 0", "seal", "seal pngjs", 4);
-  compare("seal over HTTP / Python Pillow + cryptography default", "seal", "seal python", 15);
-  compare("open over HTTP / Node crypto + sharp", "open", "open sharp", 1.1);
-  compare(
-    "seal over HTTP / sharp level 0 that leaves out the whole-file SHA-256 (no target)",
-    "seal",
-    "seal sharp without hash",
-  );
-  compare(
-    "open over HTTP / sharp that leaves out the whole-file SHA-256 (no target)",
-    "open",
-    "open sharp without hash",
-  );
+/**
+ * Random bytes, which is what compressed audio looks like. `seal`: the whole file's hash is known, as it is in the product
+ * since the upload, so nobody computes it. `seal and hash`: everybody does. `open`: everybody checks it.
+ */
+async function benchRandom(worker, { node, python }) {
+  const { file, path, sha256, target } = prepare("random", randomBytes(sizeBytes));
+  const { body: sealed } = await post(worker.url, "/seal", { parts: [file], keep: true });
+  await checkSealed(worker, { images: sealed, sha256 });
+  const { body: opened } = await post(worker.url, "/open", { parts: [sealed], keep: true });
+  if (sha256Of(opened) !== sha256) throw new Error("the Worker does not open what it sealed");
+  for (const encoder of ["sharp", "pngjs"]) {
+    await node.run({ action: "seal", path, encoder, sha256, write: target });
+    await checkSealed(worker, { images: readFileSync(target), sha256 });
+  }
+  await python.run({ path, compress: false, sha256, write: target });
+  await checkSealed(worker, { images: readFileSync(target), sha256 });
+  writeFileSync(target, sealed);
+
+  const ours = (path, body) => async () => (await post(worker.url, path, { parts: [body] })).milliseconds;
+  const contenders = [
+    { name: "seal", run: ours(`/seal?sha256=${sha256}`, file) },
+    { name: "seal sharp", run: () => node.run({ action: "seal", path, encoder: "sharp", sha256 }) },
+    { name: "open", run: ours("/open", sealed) },
+    { name: "open sharp", run: () => node.run({ action: "open", path: target, encoder: "sharp" }) },
+    { name: "seal and hash", run: ours("/seal", file) },
+    { name: "seal and hash sharp", run: () => node.run({ action: "seal", path, encoder: "sharp" }) },
+    { name: "seal pngjs", run: () => node.run({ action: "seal", path, encoder: "pngjs", sha256 }), slow: true },
+    { name: "seal python", run: () => python.run({ path, compress: false, sha256 }), slow: true },
+  ];
+  const result = await race(contenders, processIds);
+  const compare = (figure, { action, peer, target }) =>
+    reportRace(figure, { ours: result(action), peer: result(`${action} ${peer}`), target });
+  compare("seal over HTTP / Node crypto + sharp level 0", { action: "seal", peer: "sharp", target: 1.15 });
+  compare("seal over HTTP / Node crypto + pngjs level 0", { action: "seal", peer: "pngjs", target: 4 });
+  compare("seal over HTTP / Python cryptography + Pillow", { action: "seal", peer: "python", target: 15 });
+  compare("open over HTTP / Node crypto + sharp", { action: "open", peer: "sharp", target: 1.1 });
+  compare("seal and hash over HTTP / Node crypto + sharp level 0", { action: "seal and hash", peer: "sharp" });
 }
 
 async function benchCompressible(worker, { python }) {
-  const file = tones(sizeBytes);
-  const path = join(folder, "tones.bin");
-  const write = join(folder, "python-tones.bin");
-  writeFileSync(path, file);
-  await python.run({ path, compress: true, write });
-  await checkPeer(worker, { path: write, file });
-  const { body: sealed } = await post(worker.url, "/seal?compress=true", { parts: [file], keep: true });
-  const { body: opened } = await post(worker.url, "/open", { parts: [sealed], keep: true });
-  if (!opened.equals(file)) throw new Error("the Worker does not open what it sealed");
-  const speed = await race(
-    [
-      {
-        name: "seal",
-        run: async () => (await post(worker.url, "/seal?compress=true", { parts: [file] })).milliseconds,
-        slow: true,
-      },
-      { name: "seal python", run: () => python.run({ path, compress: true }), slow: true },
-    ],
-    processIds,
-  );
-  const figure = "seal compressed over HTTP / Python zstd 3 + Pillow + cryptography default (no target)";
-  reportRace(figure, { ours: speed("seal"), peer: speed("seal python") });
+  const { file, path, sha256, target } = prepare("tones", tones(sizeBytes));
+  const question = `/seal?compress=true&sha256=${sha256}`;
+  const { body: sealed } = await post(worker.url, question, { parts: [file], keep: true });
+  await checkSealed(worker, { images: sealed, sha256 });
+  await python.run({ path, compress: true, sha256, write: target });
+  await checkSealed(worker, { images: readFileSync(target), sha256 });
+  const contenders = [
+    { name: "seal", run: async () => (await post(worker.url, question, { parts: [file] })).milliseconds, slow: true },
+    { name: "seal python", run: () => python.run({ path, compress: true, sha256 }), slow: true },
+  ];
+  const result = await race(contenders, processIds);
+  const figure = "seal compressed over HTTP / Python zstandard 3 + cryptography + Pillow";
+  reportRace(figure, { ours: result("seal"), peer: result("seal python") });
 }
 
 /** Peak of the second of two runs in a fresh process, so that code and warm-up do not count. */

@@ -83,22 +83,23 @@ const decoders = {
   },
 };
 
-async function seal(file, { encoder, withHash }) {
+async function seal(file, { encoder, sha256 }) {
+  const known = sha256 === undefined ? undefined : Buffer.from(sha256, "hex");
   const hash = createHash("sha256");
   const count = Math.ceil(file.byteLength / SHARD_BYTES);
   const images = [];
   for (let index = 0; index < count; index++) {
     const bytes = file.subarray(index * SHARD_BYTES, (index + 1) * SHARD_BYTES);
-    if (withHash) hash.update(bytes);
+    if (known === undefined) hash.update(bytes);
     const last = index === count - 1;
-    const parts = [...(index === 0 ? [METADATA] : []), bytes, ...(last ? [hash.digest()] : [])];
+    const parts = [...(index === 0 ? [METADATA] : []), bytes, ...(last ? [known ?? hash.digest()] : [])];
     const facts = { index, count, fileBytes: file.byteLength, originalBytes: bytes.byteLength, last };
     images.push(await encoders[encoder](sealPixels(parts, facts)));
   }
   return images;
 }
 
-async function open(images, { encoder, withHash }) {
+async function open(images, { encoder }) {
   const hash = createHash("sha256");
   const pieces = [];
   for (const image of images) {
@@ -111,9 +112,9 @@ async function open(images, { encoder, withHash }) {
     decipher.final();
     const start = header.readUInt32BE(68);
     const bytes = plaintext.subarray(start, start + header.readUInt32BE(60));
-    if (withHash) hash.update(bytes);
+    hash.update(bytes);
     pieces.push(bytes);
-    if (withHash && (header[9] & 2) !== 0 && !hash.digest().equals(plaintext.subarray(-32))) throw new Error("hash");
+    if ((header[9] & 2) !== 0 && !hash.digest().equals(plaintext.subarray(-32))) throw new Error("hash");
   }
   return pieces;
 }
@@ -135,11 +136,14 @@ const load = (path) => {
   return inputs.get(path);
 };
 
-/** Message in: `{ action, path, encoder, withHash, write }`, `write` being where to store the result. Out: `{ milliseconds }`. */
-process.on("message", async ({ action, path, encoder, withHash, write }) => {
+/**
+ * Message in: `{ action, path, encoder, sha256, write }`, `sha256` being the file's hash where it is known and `write` where
+ * to store the result. Out: `{ milliseconds }`.
+ */
+process.on("message", async ({ action, path, encoder, sha256, write }) => {
   const input = action === "open" ? split(load(path)) : load(path);
   const start = performance.now();
-  const output = await (action === "open" ? open : seal)(input, { encoder, withHash });
+  const output = await (action === "open" ? open : seal)(input, { encoder, sha256 });
   const milliseconds = performance.now() - start;
   if (write !== undefined) writeFileSync(write, Buffer.concat(output));
   process.send({ milliseconds });

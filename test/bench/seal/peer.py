@@ -19,21 +19,22 @@ METADATA = b'{"createdAt":"2026-11-20T00:00:00.000Z","name":"tone.wav","type":"a
 KEY = bytes(range(32))
 
 
-def seal(file, compress):
+def seal(file, compress, sha256):
     digest = hashlib.sha256()
     count = math.ceil(len(file) / SHARD_BYTES)
     images = []
     for index in range(count):
         body = file[index * SHARD_BYTES:(index + 1) * SHARD_BYTES]
         original_bytes = len(body)
-        digest.update(body)
+        if sha256 is None:
+            digest.update(body)
         last = index == count - 1
         flags = (2 if last else 0) | (4 if index == 0 else 0)
         if compress:
             frame = zstandard.ZstdCompressor(level=3).compress(body)
             if len(frame) < len(body):
                 body, flags = frame, flags | 1
-        plaintext = (METADATA if index == 0 else b"") + body + (digest.digest() if last else b"")
+        plaintext = (METADATA if index == 0 else b"") + body + ((bytes.fromhex(sha256) if sha256 else digest.digest()) if last else b"")
         nonce = bytes(range(0xC0, 0xC7)) + struct.pack(">IB", index, 1 if last else 0)
         header = struct.pack(
             ">8sBBHII16s16sQIII12s44x", b"OVTSEAL2", 2, flags, 0, index, count, bytes(range(0xA0, 0xB0)),
@@ -58,7 +59,7 @@ for line in sys.stdin:
         with open(path, "rb") as source:
             files[path] = source.read()
     start = time.perf_counter()
-    images = seal(files[path], request["compress"])
+    images = seal(files[path], request["compress"], request.get("sha256"))
     milliseconds = (time.perf_counter() - start) * 1000
     if request.get("write"):
         with open(request["write"], "wb") as target:

@@ -1,6 +1,6 @@
 /**
  * The sealing library behind plain HTTP, for the benchmark: `POST /seal` answers the images of the body one after the
- * other, `POST /open` the file of such a body, `POST /open-image` the bytes of one image that anybody encoded. It uses
+ * other (`sha256`: the file's hash where it is known, as it is in the product since the upload), `POST /open` the file of such a body, `POST /open-image` the bytes of one image that anybody encoded. It uses
  * one public test key and is never deployed.
  */
 import { encodePngSlices } from "../../../src/lib/png/encode.ts";
@@ -29,7 +29,8 @@ export default {
     const fileSizeBytes = Number(request.headers.get("content-length"));
     if (url.pathname === "/open") return respond(openShards(request.body, { dataKey }));
     const compress = url.searchParams.get("compress") === "true";
-    return respond(sealShards(request.body, { dataKey, fileSizeBytes, compress }));
+    const sha256 = url.searchParams.get("sha256") ?? undefined;
+    return respond(sealShards(request.body, { dataKey, fileSizeBytes, compress, sha256 }));
   },
 };
 
@@ -44,27 +45,35 @@ function respond(items: AsyncGenerator<Uint8Array>): Response {
 }
 
 interface Reader {
-  /** Fills `memory` from `offset` with the next `sizeBytes`; fewer only at the end. The memory given is detached. */
-  fill(memory: ArrayBuffer, range: { offset: number; sizeBytes: number }): Promise<Uint8Array<ArrayBuffer>>;
+  /** The next bytes, fewer than `sizeBytes` only at the end, valid until the next call. */
+  read(sizeBytes: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** Fills `memory` from its start; it is detached, the result has its successor. `onPiece` sees the pieces as they come. */
+  fill(memory: Uint8Array<ArrayBuffer>, onPiece: (piece: Uint8Array) => void): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** `onPiece` sees each piece as it arrives, when it is in the processor's cache. */
-function createReader(body: ReadableStream<Uint8Array>, onPiece: (piece: Uint8Array) => void): Reader {
+function createReader(body: ReadableStream<Uint8Array>): Reader {
   const reader = body.getReader({ mode: "byob" });
+  let own = new ArrayBuffer(SLICE_BYTES);
+  const readInto = async (view: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> => {
+    const { value } = await reader.readAtLeast(view.byteLength, view);
+    if (value === undefined) throw new Error("the body was read before");
+    return value as Uint8Array<ArrayBuffer>;
+  };
   return {
-    async fill(given, { offset, sizeBytes }) {
-      let memory = given;
-      let done = 0;
-      while (done < sizeBytes) {
-        const wanted = Math.min(SLICE_BYTES, sizeBytes - done);
-        const { value } = await reader.readAtLeast(wanted, new Uint8Array(memory, offset + done, wanted));
-        if (value === undefined) throw new Error("the body was read before");
-        memory = value.buffer as ArrayBuffer;
-        done += value.byteLength;
-        onPiece(value);
-        if (value.byteLength < wanted) break;
+    async read(sizeBytes) {
+      const piece = await readInto(new Uint8Array(own, 0, sizeBytes));
+      own = piece.buffer;
+      return piece;
+    },
+    async fill(memory, onPiece) {
+      let { buffer } = memory;
+      for (let done = 0; done < memory.byteLength;) {
+        const piece = await readInto(new Uint8Array(buffer, done, Math.min(SLICE_BYTES, memory.byteLength - done)));
+        onPiece(piece);
+        buffer = piece.buffer;
+        done += piece.byteLength;
       }
-      return new Uint8Array(memory, 0, offset + done);
+      return new Uint8Array(buffer);
     },
   };
 }
@@ -76,10 +85,11 @@ function* slices(bytes: Uint8Array): Generator<Uint8Array> {
 
 async function* sealShards(
   body: ReadableStream<Uint8Array>,
-  file: Pick<SealShardInput, "dataKey" | "fileSizeBytes" | "compress">,
+  file: Pick<SealShardInput, "dataKey" | "fileSizeBytes" | "compress"> & { sha256: string | undefined },
 ): AsyncGenerator<Uint8Array> {
+  const knownHash = file.sha256 === undefined ? undefined : Uint8Array.fromHex(file.sha256);
   const hash = createWholeHash();
-  const reader = createReader(body, (piece) => hash.update(piece));
+  const reader = createReader(body, knownHash === undefined ? (piece) => hash.update(piece) : () => undefined);
   const ids = { conversionId: range(0xa0, 16), keyId: range(0xb0, 16), noncePrefix: range(0xc0, 7) };
   const metadata = { createdAt: "2026-11-20T00:00:00.000Z", name: "tone.wav", type: "audio/wav" };
   const shardCount = shardCountOf(file.fileSizeBytes);
@@ -89,7 +99,7 @@ async function* sealShards(
     const bytes = await reader.fill(memory, { offset: 0, sizeBytes: shardBytesOf(file.fileSizeBytes, shardIndex) });
     memory = bytes.buffer;
     const first = shardIndex === 0 ? { metadata } : {};
-    const last = shardIndex === shardCount - 1 ? { wholeHash: hash.digest() } : {};
+    const last = shardIndex === shardCount - 1 ? { wholeHash: knownHash ?? hash.digest() } : {};
     const { parts, width, height } = await encryptShard({
       ...file,
       ...ids,
@@ -112,15 +122,10 @@ async function openImage(request: Request, keys: { dataKey: CryptoKey }): Promis
 
 async function* openShards(body: ReadableStream<Uint8Array>, keys: { dataKey: CryptoKey }): AsyncGenerator<Uint8Array> {
   const hash = createWholeHash();
-  const reader = createReader(body, () => undefined);
-  const reuse = new Uint8Array(PNG_BYTES_MAX);
-  let memory = new ArrayBuffer(PNG_BYTES_MAX);
+  const reader = createReader(body);
+  const reuse = new Uint8Array(SHARD_BYTES + 65_536);
   for (;;) {
-    const start = await reader.fill(memory, { offset: 0, sizeBytes: PNG_START_BYTES });
-    const sizeBytes = new DataView(start.buffer).getUint32(33) + PNG_END_BYTES;
-    const png = await reader.fill(start.buffer, { offset: PNG_START_BYTES, sizeBytes });
-    memory = png.buffer;
-    const { rgb } = decodePng(png, { rgbBytesMax: RGB_BYTES_MAX, reuse });
+    const { rgb } = await decodePngStream(readImage(reader), { rgbBytesMax: RGB_BYTES_MAX, reuse });
     const opened = await openShard({ ...keys, rgb });
     for (const slice of slices(opened.bytes)) {
       hash.update(slice);
@@ -130,5 +135,18 @@ async function* openShards(body: ReadableStream<Uint8Array>, keys: { dataKey: Cr
     if (opened.wholeHash === undefined) continue;
     if (hash.digest().some((byte, index) => byte !== opened.wholeHash?.[index])) throw new Error("hash-mismatch");
     return;
+  }
+}
+
+/** The pieces of one image, whose length is told by its only IDAT. */
+async function* readImage(reader: Reader): AsyncGenerator<Uint8Array> {
+  const start = await reader.read(PNG_START_BYTES);
+  let left = new DataView(start.buffer, start.byteOffset).getUint32(33) + PNG_END_BYTES;
+  yield start;
+  while (left > 0) {
+    const piece = await reader.read(Math.min(SLICE_BYTES, left));
+    if (piece.byteLength === 0) return;
+    left -= piece.byteLength;
+    yield piece;
   }
 }

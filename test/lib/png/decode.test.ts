@@ -12,8 +12,13 @@ const pixels = (sizeBytes: number): Uint8Array<ArrayBuffer> =>
   Uint8Array.from({ length: sizeBytes }, (_, index) => (index * 31) ^ (index >>> 3));
 const small = { width: 5, height: 4, rgb: pixels(60) };
 
+/** Each piece is overwritten when the next is asked for, as in a stream that reads into one memory. */
 async function* pieces(bytes: Uint8Array, sizeBytes: number): AsyncGenerator<Uint8Array> {
-  for (let start = 0; start < bytes.byteLength; start += sizeBytes) yield bytes.subarray(start, start + sizeBytes);
+  for (let start = 0; start < bytes.byteLength; start += sizeBytes) {
+    const piece = bytes.slice(start, start + sizeBytes);
+    yield piece;
+    piece.fill(0xaa);
+  }
 }
 
 /** Both decoders must agree: each test runs with the one in memory and with the streaming one in odd pieces. */
@@ -115,6 +120,12 @@ describe.each(Object.entries(decoders))("decoding %s", (_name, decode) => {
     expect(await reasonOf(decode(buildPng({ ...small, filterOf: () => 5 })))).toBe("damaged");
     expect(await reasonOf(decode(buildPng({ ...small, data: concat([rows(64), Uint8Array.of(9)]) })))).toBe("damaged");
     expect(await reasonOf(decode(buildPng({ ...small, data: rows(64).subarray(0, -1) })))).toBe("damaged");
+  });
+
+  it("refuses a file of endless tiny chunks", async () => {
+    const tiny = chunk("tEXt", new Uint8Array(0));
+    const before = [concat(Array.from({ length: 65_536 }, () => tiny))];
+    expect(await reasonOf(decode(buildPng({ ...small, before })))).toBe("damaged");
   });
 
   it("stops a bomb: 64 MiB of zeros in an image of twenty pixels", async () => {

@@ -9,7 +9,7 @@ import type { FileRow } from "#features/media/tables";
 export const discardFile = defineJob({
   name: "conversions.discard-file",
   lane: "delivery",
-  payload: z.object({ fileId: z.string() }),
+  payload: () => z.object({ fileId: z.string() }),
   attempts: 8,
   async run(ctx, { fileId }) {
     const file = await findAnyFile(ctx, ctx.workspaceId, fileId);

@@ -31,7 +31,7 @@ import type { ConversionRow } from "../tables.ts";
 export const openImages = defineJob({
   name: "conversions.open-images",
   lane: "conversion",
-  payload: z.object({ conversionId: z.string() }),
+  payload: () => z.object({ conversionId: z.string() }),
   attempts: 5,
   run: (ctx, { conversionId }) => openSet(ctx, conversionId),
   abandon: (ctx, { conversionId }) => discardOutput(ctx, conversionId),

@@ -9,7 +9,7 @@ import { deleteImages, findAnyConversion, updateConversion } from "../store.ts";
 export const purgeConversion = defineJob({
   name: "conversions.purge",
   lane: "delivery",
-  payload: z.object({ conversionId: z.string() }),
+  payload: () => z.object({ conversionId: z.string() }),
   attempts: 8,
   async run(ctx, { conversionId }) {
     const found = await findAnyConversion(ctx, conversionId);

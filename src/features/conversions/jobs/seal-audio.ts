@@ -23,7 +23,7 @@ import { deletionOf, discardFile } from "./discard-file.ts";
 export const sealAudio = defineJob({
   name: "conversions.seal-audio",
   lane: "conversion",
-  payload: z.object({ conversionId: z.string() }),
+  payload: () => z.object({ conversionId: z.string() }),
   attempts: 5,
   run: (ctx, { conversionId }) => sealFile(ctx, conversionId),
   abandon: (ctx, { conversionId }) => discardImages(ctx, conversionId),

@@ -9,7 +9,7 @@ import { findAnyFile, markPurged } from "../store.ts";
 export const purgeFileJob = defineJob({
   name: "media.purge-file",
   lane: "delivery",
-  payload: z.object({ fileId: z.string() }),
+  payload: () => z.object({ fileId: z.string() }),
   attempts: 8,
   async run(ctx, { fileId }) {
     const file = await findAnyFile(ctx, ctx.workspaceId, fileId);

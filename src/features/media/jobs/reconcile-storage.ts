@@ -17,7 +17,7 @@ const lastId = `${idPrefixes.file}_~`;
 export const reconcileStorageJob = defineJob({
   name: "media.reconcile-storage",
   lane: "delivery",
-  payload: z.object({ afterId: z.string().default(firstId) }),
+  payload: () => z.object({ afterId: z.string().default(firstId) }),
   attempts: 5,
   async run(ctx, payload): Promise<Outcome> {
     const { workspaceId } = ctx;

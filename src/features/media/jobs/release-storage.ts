@@ -7,7 +7,7 @@ import { findFile } from "../store.ts";
 export const releaseStorageJob = defineJob({
   name: "media.release-storage",
   lane: "delivery",
-  payload: z.object({ fileId: z.string() }),
+  payload: () => z.object({ fileId: z.string() }),
   attempts: 8,
   async run(ctx, { fileId }) {
     // A file that came back in between keeps its quota.

@@ -15,7 +15,7 @@ const maxPages = 10;
 export const sweepUploadsJob = defineJob({
   name: "media.sweep-uploads",
   lane: "delivery",
-  payload: z.object({}),
+  payload: () => z.object({}),
   attempts: 5,
   async run(ctx) {
     const counts = { swept: 0, failed: 0 };

@@ -15,7 +15,7 @@ const maxPages = 150;
 export const rewrapEncryptionKeys = defineJob({
   name: "secrets.rewrap-encryption-keys",
   lane: "delivery",
-  payload: z.object({ masterVersion: z.number().int() }),
+  payload: () => z.object({ masterVersion: z.number().int() }),
   attempts: 50,
   async run(ctx, { masterVersion }): Promise<Outcome> {
     const [current, ...older] = ctx.settings.masterKeys;

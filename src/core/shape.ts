@@ -1,0 +1,21 @@
+/**
+ * Shapes of zod, made when they are first asked for. Making all of them costs more than anything else that a Worker does before its
+ * first answer, and that answer needs those of one operation.
+ */
+import type * as z from "zod";
+
+export type Shape<Type extends z.ZodType = z.ZodType> = () => Type;
+
+/** What a shape makes of its input. */
+export type Output<Of extends Shape> = z.output<ReturnType<Of>>;
+
+/**
+ * Give it a name of its own: in the middle of an `endpoint({...})` the compiler loses its type.
+ *
+ * @example
+ * export const fileShape = shape(() => z.object({ id: z.string(), kind: kindShape() }).meta({ id: "File" }));
+ */
+export function shape<Type extends z.ZodType>(make: () => Type): Shape<Type> {
+  let made: Type | undefined;
+  return () => (made ??= make());
+}
