@@ -15,34 +15,16 @@ export interface RowSink {
  * belong; only RGBA needs rows of its own.
  */
 export function createRowSink(size: PngSize, reuse?: Uint8Array<ArrayBuffer>): RowSink {
-  const { width, height, channels } = size;
-  const rowBytes = width * channels;
-  const rgb = takeMemory(width * 3 * height, reuse);
-  const rowAt = (offset: number): Uint8Array => rgb.subarray(offset, offset + rowBytes);
-  let above: Uint8Array = new Uint8Array(rowBytes);
-  let row: Uint8Array = channels === 3 ? rowAt(0) : new Uint8Array(rowBytes);
+  const rgb = takeMemory(size.width * 3 * size.height, reuse);
+  const rowBytes = size.width * size.channels;
+  const rows = size.channels === 3 ? placeRows(rgb, rowBytes) : dropRows(rgb, rowBytes);
   let filter = 0;
+  /** -1: the filter byte comes next. */
   let column = -1;
-  let done = 0;
-
-  const finishRow = (): void => {
-    if (filter !== 0) unfilterRow({ filter, row, above, pixelBytes: channels });
-    const finished = row;
-    if (channels === 3) {
-      done += rowBytes;
-      row = rowAt(done);
-    } else {
-      done += dropAlpha(finished, channels, { target: rgb, offset: done });
-      row = above;
-    }
-    above = finished;
-    column = -1;
-  };
-
   return {
     push(piece) {
       for (let offset = 0; offset < piece.byteLength;) {
-        if (done === rgb.byteLength) throw new PngError("damaged", "more pixels than the header says");
+        if (rows.doneBytes() === rgb.byteLength) throw new PngError("damaged", "more pixels than the header says");
         if (column < 0) {
           filter = piece[offset] ?? 0;
           offset++;
@@ -50,15 +32,55 @@ export function createRowSink(size: PngSize, reuse?: Uint8Array<ArrayBuffer>): R
           continue;
         }
         const part = piece.subarray(offset, offset + rowBytes - column);
-        row.set(part, column);
+        rows.copy(part, column);
         offset += part.byteLength;
         column += part.byteLength;
-        if (column === rowBytes) finishRow();
+        if (column < rowBytes) continue;
+        rows.finish(filter);
+        column = -1;
       }
     },
     finish() {
-      if (done !== rgb.byteLength) throw new PngError("damaged", "pixels missing");
+      if (rows.doneBytes() !== rgb.byteLength) throw new PngError("damaged", "pixels missing");
       return rgb;
     },
+  };
+}
+
+interface Rows {
+  /** Bytes of the present row, from `column` on. */
+  copy(part: Uint8Array, column: number): void;
+  finish(filter: number): void;
+  doneBytes(): number;
+}
+
+/** RGB: views are made for filtered rows only, which saves a third of the time on images that have none. */
+function placeRows(rgb: Uint8Array, rowBytes: number): Rows {
+  let done = 0;
+  return {
+    copy: (part, column) => rgb.set(part, done + column),
+    finish(filter) {
+      if (filter !== 0) {
+        const above = done === 0 ? new Uint8Array(rowBytes) : rgb.subarray(done - rowBytes, done);
+        unfilterRow({ filter, row: rgb.subarray(done, done + rowBytes), above, pixelBytes: 3 });
+      }
+      done += rowBytes;
+    },
+    doneBytes: () => done,
+  };
+}
+
+function dropRows(rgb: Uint8Array, rowBytes: number): Rows {
+  let row = new Uint8Array(rowBytes);
+  let above = new Uint8Array(rowBytes);
+  let done = 0;
+  return {
+    copy: (part, column) => row.set(part, column),
+    finish(filter) {
+      unfilterRow({ filter, row, above, pixelBytes: 4 });
+      done += dropAlpha(row, 4, { target: rgb, offset: done });
+      [row, above] = [above, row];
+    },
+    doneBytes: () => done,
   };
 }

@@ -8,6 +8,8 @@ export interface Counts {
   /** Of what is sealed beside the uploads. */
   smallBytes: { least: number; most: number };
   kills: number;
+  /** When the lives end, in turn: at some moment, or in the turn in which a conversion is acknowledged. */
+  killsAt: readonly ("promise" | "moment")[];
 }
 
 interface Common {

@@ -17,8 +17,9 @@ import { hexKey, nameOfFormatOne, type Office } from "./work.ts";
 
 const uploadMebibytes = { least: 20, most: 60 };
 const smallBytes = { least: 50_000, most: 2_000_000 };
-const full: Counts = { uploads: 40, uploadMebibytes, conversions: 200, smallBytes, kills: 20 };
-const reduced: Counts = { uploads: 6, uploadMebibytes, conversions: 20, smallBytes, kills: 3 };
+const killsAt = ["promise", "moment"] as const;
+const full: Counts = { uploads: 40, uploadMebibytes, conversions: 200, smallBytes, kills: 20, killsAt };
+const reduced: Counts = { uploads: 6, uploadMebibytes, conversions: 20, smallBytes, kills: 3, killsAt };
 /** A mutant needs no more than shows it; its files take long enough to seal that a kill finds some waiting. */
 const least: Counts = {
   uploads: 2,
@@ -26,6 +27,7 @@ const least: Counts = {
   conversions: 16,
   smallBytes: { least: 4_000_000, most: 8_000_000 },
   kills: 3,
+  killsAt: ["promise"],
 };
 
 const people = 4;

@@ -79,7 +79,7 @@ function makeAdmission(work: readonly Work[], lives: number): Admission {
   };
 }
 
-/** Every second life ends at some moment, the others right after an acknowledgement: what was only promised then must still be kept. */
+/** Some lives end at any moment, others right after an acknowledgement: what was only promised then must still be kept. */
 async function liveAndDie(office: Office, counts: Counts, figures: StormFigures): Promise<void> {
   // Half of what a life lets in, so that it comes to so many.
   const latest = Math.ceil(counts.conversions / (counts.kills + 1) / 2);
@@ -89,7 +89,7 @@ async function liveAndDie(office: Office, counts: Counts, figures: StormFigures)
     figures.kills += 1;
     return office.stage.kill();
   };
-  if (figures.kills % 2 === 0) return atPromise(office, latest, strike);
+  if (counts.killsAt[figures.kills % counts.killsAt.length] === "promise") return atPromise(office, latest, strike);
   await someMoment(office);
   return strike();
 }
