@@ -54,7 +54,7 @@ interface Rows {
   doneBytes(): number;
 }
 
-/** RGB: views are made for filtered rows only, which saves a third of the time on images that have none. */
+/** RGB: a row is copied where it belongs, and looked at again only when it has a filter. */
 function placeRows(rgb: Uint8Array, rowBytes: number): Rows {
   let done = 0;
   return {

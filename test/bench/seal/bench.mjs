@@ -137,6 +137,7 @@ async function benchRandom(worker, { node, python }) {
   const contenders = [
     { name: "seal", run: ours(`/seal?sha256=${sha256}`, file) },
     { name: "seal sharp", run: () => node.run({ action: "seal", path, encoder: "sharp", sha256 }) },
+    { name: "seal sharp*", run: () => node.run({ action: "seal", path, encoder: "sharp", sha256, reuse: true }) },
     { name: "open", run: ours("/open", sealed) },
     { name: "open sharp", run: () => node.run({ action: "open", path: target, encoder: "sharp" }) },
     { name: "seal and hash", run: ours("/seal", file) },
@@ -151,6 +152,7 @@ async function benchRandom(worker, { node, python }) {
   compare("seal over HTTP / Node crypto + pngjs level 0", { action: "seal", peer: "pngjs", target: 4 });
   compare("seal over HTTP / Python cryptography + Pillow", { action: "seal", peer: "python", target: 15 });
   compare("open over HTTP / Node crypto + sharp", { action: "open", peer: "sharp", target: 1.1 });
+  compare("seal over HTTP / the same, pixel buffer used again", { action: "seal", peer: "sharp*" });
   compare("seal and hash over HTTP / Node crypto + sharp level 0", { action: "seal and hash", peer: "sharp" });
 }
 

@@ -36,8 +36,8 @@ function writeHeader({ index, count, fileBytes, originalBytes, ciphertextBytes, 
   return header;
 }
 
-/** Memory for the pixels, used again for each shard of the same size. */
-let pixels = Buffer.alloc(0);
+/** Memory for the pixels of the image before, for the variant that uses it again. */
+let before = Buffer.alloc(0);
 
 function sealPixels(parts, facts) {
   const ciphertextBytes = parts.reduce((sum, part) => sum + part.byteLength, 0) + 16;
@@ -46,7 +46,9 @@ function sealPixels(parts, facts) {
   let width = 64;
   while (width < WIDTH && width * width < Math.ceil(payloadBytes / 3)) width *= 2;
   const height = Math.ceil(payloadBytes / 3 / width);
-  if (pixels.byteLength !== width * height * 3) pixels = Buffer.alloc(width * height * 3);
+  const canReuse = facts.reuse && before.byteLength === width * height * 3;
+  const pixels = canReuse ? before : Buffer.allocUnsafe(width * height * 3);
+  before = pixels;
   header.copy(pixels);
   const cipher = createCipheriv("aes-256-gcm", KEY, header.subarray(72, 84)).setAAD(header);
   let offset = 128;
@@ -54,15 +56,15 @@ function sealPixels(parts, facts) {
   offset += cipher.final().copy(pixels, offset);
   cipher.getAuthTag().copy(pixels, offset);
   pixels.fill(0, payloadBytes);
-  return { width, height };
+  return { pixels, width, height };
 }
 
 const encoders = {
-  sharp: ({ width, height }) =>
+  sharp: ({ pixels, width, height }) =>
     sharp(pixels, { raw: { width, height, channels: 3 } })
       .png({ compressionLevel: 0, adaptiveFiltering: false })
       .toBuffer(),
-  pngjs: ({ width, height }) => {
+  pngjs: ({ pixels, width, height }) => {
     const options = { colorType: 2, inputColorType: 2, inputHasAlpha: false, deflateLevel: 0, filterType: 0 };
     return PNG.sync.write({ width, height, data: pixels }, options);
   },
@@ -83,7 +85,7 @@ const decoders = {
   },
 };
 
-async function seal(file, { encoder, sha256 }) {
+async function seal(file, { encoder, sha256, reuse }) {
   const known = sha256 === undefined ? undefined : Buffer.from(sha256, "hex");
   const hash = createHash("sha256");
   const count = Math.ceil(file.byteLength / SHARD_BYTES);
@@ -93,7 +95,7 @@ async function seal(file, { encoder, sha256 }) {
     if (known === undefined) hash.update(bytes);
     const last = index === count - 1;
     const parts = [...(index === 0 ? [METADATA] : []), bytes, ...(last ? [known ?? hash.digest()] : [])];
-    const facts = { index, count, fileBytes: file.byteLength, originalBytes: bytes.byteLength, last };
+    const facts = { index, count, fileBytes: file.byteLength, originalBytes: bytes.byteLength, last, reuse };
     images.push(await encoders[encoder](sealPixels(parts, facts)));
   }
   return images;
@@ -137,13 +139,13 @@ const load = (path) => {
 };
 
 /**
- * Message in: `{ action, path, encoder, sha256, write }`, `sha256` being the file's hash where it is known and `write` where
- * to store the result. Out: `{ milliseconds }`.
+ * Message in: `{ action, path, encoder, sha256, reuse, write }`, `sha256` being the file's hash where it is known, `reuse`
+ * whether one pixel buffer serves all images, and `write` where to store the result. Out: `{ milliseconds }`.
  */
-process.on("message", async ({ action, path, encoder, sha256, write }) => {
+process.on("message", async ({ action, path, encoder, sha256, reuse, write }) => {
   const input = action === "open" ? split(load(path)) : load(path);
   const start = performance.now();
-  const output = await (action === "open" ? open : seal)(input, { encoder, sha256 });
+  const output = await (action === "open" ? open : seal)(input, { encoder, sha256, reuse });
   const milliseconds = performance.now() - start;
   if (write !== undefined) writeFileSync(write, Buffer.concat(output));
   process.send({ milliseconds });
