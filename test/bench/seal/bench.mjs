@@ -145,7 +145,7 @@ async function benchRandom(worker, { node, python }) {
     { name: "seal pngjs", run: () => node.run({ action: "seal", path, encoder: "pngjs", sha256 }), slow: true },
     { name: "seal python", run: () => python.run({ path, compress: false, sha256 }), slow: true },
   ];
-  const result = await race(contenders, processIds);
+  const result = await race([...contenders, ...heldContenders(worker, { file, sealed, sha256 })], processIds);
   const compare = (figure, { action, peer, target }) =>
     reportRace(figure, { ours: result(action), peer: result(`${action} ${peer}`), target });
   compare("seal over HTTP / Node crypto + sharp level 0", { action: "seal", peer: "sharp", target: 1.15 });
@@ -154,6 +154,22 @@ async function benchRandom(worker, { node, python }) {
   compare("open over HTTP / Node crypto + sharp", { action: "open", peer: "sharp", target: 1.1 });
   compare("seal over HTTP / the same, pixel buffer used again", { action: "seal", peer: "sharp*" });
   compare("seal and hash over HTTP / Node crypto + sharp level 0", { action: "seal and hash", peer: "sharp" });
+  reportRace("seal in memory / Node crypto + sharp level 0", { ours: result("seal held"), peer: result("seal sharp") });
+  reportRace("open in memory / Node crypto + sharp", { ours: result("open held"), peer: result("open sharp") });
+}
+
+/** From memory to nowhere: what is left without HTTP, which the peers do without. */
+function heldContenders(worker, { file, sealed, sha256 }) {
+  const contender = (name, path, body) => ({
+    name,
+    run: async () => {
+      await post(worker.url, "/hold", { parts: [body] });
+      const start = performance.now();
+      await (await fetch(new URL(path, worker.url), { method: "POST" })).text();
+      return performance.now() - start;
+    },
+  });
+  return [contender("seal held", `/seal-held?sha256=${sha256}`, file), contender("open held", "/open-held", sealed)];
 }
 
 async function benchCompressible(worker, { python }) {

@@ -1,7 +1,8 @@
 /**
  * The sealing library behind plain HTTP, for the benchmark. `POST /seal` answers the images of the body one after the other
  * (`compress`; `sha256`: the file's hash where it is known, as it is in the product since the upload), `POST /open` the file
- * of such a body, `POST /open-image` the bytes of one image that anybody encoded. One public test key; never deployed.
+ * of such a body, `POST /open-image` the bytes of one image that anybody encoded. `POST /hold` keeps the body in memory for
+ * `POST /seal-held` and `POST /open-held`, which throw their results away. One public test key; never deployed.
  */
 import { decodePng } from "../../../src/lib/png/decode.ts";
 import { decodePngStream } from "../../../src/lib/png/decode-stream.ts";
@@ -22,20 +23,38 @@ const range = (first: number, count: number) => Uint8Array.from({ length: count 
 const ids = { conversionId: range(0xa0, 16), keyId: range(0xb0, 16), noncePrefix: range(0xc0, 7) };
 const metadata = { createdAt: "2026-11-20T00:00:00.000Z", name: "tone.wav", type: "audio/wav" };
 
+let held = new Uint8Array(0);
+
 export default {
   async fetch(request: Request): Promise<Response> {
-    const url = new URL(request.url);
-    if (request.body === null) return new Response("a body is needed", { status: 400 });
+    const { pathname, searchParams } = new URL(request.url);
     const dataKey = await importDataKey(range(0, 32));
-    if (url.pathname === "/open-image") return openImage(request, dataKey);
+    const sha256 = searchParams.get("sha256");
+    if (pathname === "/seal-held") {
+      return drain(sealShards(heldReader(), { dataKey, fileSizeBytes: held.byteLength, compress: false, sha256 }));
+    }
+    if (pathname === "/open-held") return drain(openShards(heldReader(), dataKey));
+    if (request.body === null) return new Response("a body is needed", { status: 400 });
+    if (pathname === "/hold") return hold(request);
+    if (pathname === "/open-image") return openImage(request, dataKey);
     const reader = createReader(request.body);
-    if (url.pathname === "/open") return respond(openShards(reader, dataKey));
+    if (pathname === "/open") return respond(openShards(reader, dataKey));
     const fileSizeBytes = Number(request.headers.get("content-length"));
-    const compress = url.searchParams.get("compress") === "true";
-    const sha256 = url.searchParams.get("sha256");
+    const compress = searchParams.get("compress") === "true";
     return respond(sealShards(reader, { dataKey, fileSizeBytes, compress, sha256 }));
   },
 };
+
+async function hold(request: Request): Promise<Response> {
+  held = new Uint8Array(await request.arrayBuffer());
+  return new Response(String(held.byteLength));
+}
+
+async function drain(pieces: AsyncGenerator<Uint8Array>): Promise<Response> {
+  let sizeBytes = 0;
+  for await (const piece of pieces) sizeBytes += piece.byteLength;
+  return new Response(String(sizeBytes));
+}
 
 /** One piece at a time: the next is made when the one before has been written, so that its memory can be used again. */
 function respond(pieces: AsyncGenerator<Uint8Array>): Response {
@@ -78,6 +97,24 @@ function createReader(body: ReadableStream<Uint8Array>): Reader {
         done += piece.byteLength;
       }
       return new Uint8Array(successor, 0, sizeBytes);
+    },
+  };
+}
+
+/** The held bytes, not copied. */
+function heldReader(): Reader {
+  let offset = 0;
+  const read = async (sizeBytes: number): Promise<Uint8Array<ArrayBuffer>> => {
+    const piece = held.subarray(offset, offset + sizeBytes);
+    offset += piece.byteLength;
+    return piece;
+  };
+  return {
+    read,
+    async fill(_memory, sizeBytes, onPiece) {
+      const bytes = await read(sizeBytes);
+      onPiece(bytes);
+      return bytes;
     },
   };
 }
@@ -131,7 +168,7 @@ async function* openShards(reader: Reader, dataKey: CryptoKey): AsyncGenerator<U
 /** The pieces of one image, whose length is told by its only IDAT. */
 async function* readImage(reader: Reader): AsyncGenerator<Uint8Array> {
   const start = await reader.read(PNG_START_BYTES);
-  let left = new DataView(start.buffer).getUint32(33) + PNG_END_BYTES;
+  let left = new DataView(start.buffer, start.byteOffset).getUint32(33) + PNG_END_BYTES;
   yield start;
   while (left > 0) {
     const piece = await reader.read(Math.min(SLICE_BYTES, left));
