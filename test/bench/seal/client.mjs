@@ -13,6 +13,7 @@ export function post(url, path, { parts, keep = false }) {
   const memory = Buffer.allocUnsafe(RECEIVE_BYTES);
   const kept = [];
   let head = "";
+  const stopPolling = poll();
   return new Promise((resolve, reject) => {
     const start = performance.now();
     const callback = (count) => {
@@ -21,8 +22,12 @@ export function post(url, path, { parts, keep = false }) {
       return true;
     };
     const socket = connect({ host: hostname, port: Number(port), onread: { buffer: memory, callback } });
-    socket.on("error", reject);
+    socket.on("error", (error) => {
+      stopPolling();
+      reject(error);
+    });
     socket.on("close", () => {
+      stopPolling();
       const milliseconds = performance.now() - start;
       if (!head.startsWith("HTTP/1.1 200")) return reject(new Error(`${path}: ${head.split("\r\n")[0]}`));
       resolve({ milliseconds, body: keep ? bodyOf(Buffer.concat(kept)) : undefined });
@@ -30,6 +35,21 @@ export function post(url, path, { parts, keep = false }) {
     socket.write(`POST ${path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\nContent-Length: ${sizeBytes}\r\n\r\n`);
     for (const part of parts) socket.write(part);
   });
+}
+
+/**
+ * Keeps the event loop from sleeping until the function it gives is called. The writer pays for waking a sleeping reader,
+ * on virtual machines more than for the bytes it writes: 45 instead of 37 ms for 100 MiB.
+ */
+function poll() {
+  let isPolling = true;
+  const turn = () => {
+    if (isPolling) setImmediate(turn);
+  };
+  turn();
+  return () => {
+    isPolling = false;
+  };
 }
 
 /** The body of a raw answer with chunked transfer coding (RFC 9112 section 7.1). Throws when the last chunk is missing. */

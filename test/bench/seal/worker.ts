@@ -2,7 +2,8 @@
  * The sealing library behind plain HTTP, for the benchmark. `POST /seal` answers the images of the body one after the other
  * (`compress`; `sha256`: the file's hash where it is known, as it is in the product since the upload), `POST /open` the file
  * of such a body, `POST /open-image` the bytes of one image that anybody encoded. `POST /hold` keeps the body in memory for
- * `POST /seal-held` and `POST /open-held`, which throw their results away. One public test key; never deployed.
+ * `POST /seal-held` and `POST /open-held`, which throw their results away; `POST /pass` answers the body and does nothing
+ * else, which is what transport alone takes. One public test key; never deployed.
  */
 import { decodePng } from "../../../src/lib/png/decode.ts";
 import { decodePngStream } from "../../../src/lib/png/decode-stream.ts";
@@ -38,6 +39,7 @@ export default {
     if (pathname === "/hold") return hold(request);
     if (pathname === "/open-image") return openImage(request, dataKey);
     const reader = createReader(request.body);
+    if (pathname === "/pass") return respond(passPieces(reader));
     if (pathname === "/open") return respond(openShards(reader, dataKey));
     const fileSizeBytes = Number(request.headers.get("content-length"));
     const compress = searchParams.get("compress") === "true";
@@ -117,6 +119,14 @@ function heldReader(): Reader {
       return bytes;
     },
   };
+}
+
+async function* passPieces(reader: Reader): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    const piece = await reader.read(SLICE_BYTES);
+    if (piece.byteLength === 0) return;
+    yield piece;
+  }
 }
 
 async function* sealShards(
