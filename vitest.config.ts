@@ -5,6 +5,7 @@ import { testSettings } from "./test/support/secrets.ts";
 /** Two projects: `workers` runs in workerd with the real bindings of wrangler.toml, `repo` reads files in plain Node. */
 export default defineConfig(async () => ({
   test: {
+    silent: "passed-only" as const,
     projects: [
       {
         plugins: [

@@ -44,7 +44,15 @@ function tones(bytes) {
 function report(figure, { ours, peer, ratio, medianRatio, target, foreignShare, unit = "MB/s", atMost = false }) {
   const ok = target === undefined ? undefined : atMost ? ours <= target : ratio >= target;
   const round = (value) => (value === undefined ? undefined : Number(value.toFixed(value < 20 ? 2 : 0)));
-  const facts = { unit, ours: round(ours), peer: round(peer), ratio: round(ratio), medianRatio: round(medianRatio), target, ok };
+  const facts = {
+    unit,
+    ours: round(ours),
+    peer: round(peer),
+    ratio: round(ratio),
+    medianRatio: round(medianRatio),
+    target,
+    ok,
+  };
   console.log(JSON.stringify({ figure, ...facts, foreignShare: round(foreignShare), command }));
   if (ok === false) missed.push(figure);
 }
@@ -65,7 +73,9 @@ const median = (values) => values.toSorted((left, right) => left - right)[values
  * keeps its best noisy one, and the noise is reported with the figure.
  */
 async function race(contenders, processIds) {
-  const results = new Map(contenders.map(({ name }) => [name, { speed: 0, speeds: [], quietRuns: 0, runs: 0, foreignShare: 1 }]));
+  const results = new Map(
+    contenders.map(({ name }) => [name, { speed: 0, speeds: [], quietRuns: 0, runs: 0, foreignShare: 1 }]),
+  );
   const rounds = ({ slow }) => Number(slow ? values["slow-rounds"] : values.rounds);
   const isDone = (contender) => {
     const { quietRuns, runs } = results.get(contender.name);
