@@ -51,7 +51,7 @@ export function fileSlug(name: string): string {
 /** The `Content-Disposition` header (RFC 6266): an ASCII fallback, then the exact name as RFC 8187 text. */
 export function contentDisposition(kind: "attachment" | "inline", name: string): string {
   const clean = cleanFileName(name);
-  // Some clients decode `%41` inside the quoted form, so a percent sign cannot stay in the fallback.
+  // A name of nothing but combining marks leaves nothing. Some clients decode `%41` inside the quoted form, so a percent sign cannot stay in the fallback.
   const fallback = clean
     .normalize("NFKD")
     .replace(combiningMarks, "")
@@ -60,7 +60,7 @@ export function contentDisposition(kind: "attachment" | "inline", name: string):
     /['()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
   );
-  return `${kind}; filename="${fallback}"; filename*=UTF-8''${exact}`;
+  return `${kind}; filename="${fallback || "_"}"; filename*=UTF-8''${exact}`;
 }
 
 /** Windows drops dots and spaces at the end, so two names could become one file. */

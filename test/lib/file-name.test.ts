@@ -129,6 +129,9 @@ describe("contentDisposition", () => {
     expect(contentDisposition("attachment", "€ rates.txt")).toBe(
       `attachment; filename="_ rates.txt"; filename*=UTF-8''%E2%82%AC%20rates.txt`,
     );
+    expect(contentDisposition("attachment", "\u{1E130}")).toBe(
+      `attachment; filename="_"; filename*=UTF-8''%F0%9E%84%B0`,
+    );
     expect(contentDisposition("inline", "a.wav")).toBe(`inline; filename="a.wav"; filename*=UTF-8''a.wav`);
     expect(contentDisposition("attachment", "it's 100% (new)!.wav")).toBe(
       `attachment; filename="it's 100_ (new)!.wav"; filename*=UTF-8''it%27s%20100%25%20%28new%29!.wav`,
