@@ -1,6 +1,7 @@
 /** Builds the one context of HTTP requests, queue messages, cron ticks and jobs. The only place that turns bindings into abilities. */
 import { createHash } from "node:crypto";
 import { drizzle } from "drizzle-orm/d1";
+import { outbound } from "#adapters/outbound";
 import type { Ctx, Origin } from "#core/context";
 import { type Bindings, queueOf, readSettings } from "#core/env";
 import { makeId } from "#core/ids";
@@ -50,6 +51,7 @@ export function makeContext(env: Bindings, execution: Execution, occasion: Occas
       return makeId(kind, source.createdAt, createHash("sha256").update(`${source.seed}\n${source.next}`).digest());
     },
     log: platformLog({ requestId }),
+    outbound,
     later: (work) => execution.waitUntil(work.catch((error: unknown) => ctx.log("error", "later.failed", { error }))),
     offer: (message) => offer(ctx, message),
     runNow: (jobId) => runJob(ctx, jobId).then(() => undefined),

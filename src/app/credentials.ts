@@ -2,7 +2,7 @@
  * From a request to who asks: reads exactly one credential, checks it, and settles the one workspace that the request acts in.
  * The warm path touches memory only. A foreign workspace and an unknown one get the same answer.
  */
-import { needsFreshCheck, type Access, isPermission, roleHas } from "#core/access";
+import { needsFreshCheck, type Access, isPermission, isStaffPermission, roleHas, staffHas } from "#core/access";
 import type { Actor, Ctx, WorkspaceCtx } from "#core/context";
 import { personalWorkspaceId } from "#core/ids";
 import { requestLimit } from "#core/limits";
@@ -11,6 +11,7 @@ import { Problem } from "#core/problem";
 import { checkOpaqueSession, checkSession } from "#durable/session-store/client";
 import { parseSessionToken } from "#durable/session-store/token";
 import { knownAccessToken, verifyAccessToken } from "#features/accounts/access-token";
+import { readStaff } from "#features/accounts/service";
 import { checkKey, knownKey, type KnownKey } from "#features/api-keys/check";
 import { type Membership, readMembership, rememberedMembership } from "#features/workspaces/service";
 
@@ -47,7 +48,14 @@ export async function signIn(ctx: Ctx, request: Request, access: Access): Promis
   const fresh = needsFreshCheck(access);
   return credential.startsWith("ovt_")
     ? byApiKey(ctx, request, { text: credential, fresh })
-    : bySession(ctx, request, { text: credential, fresh });
+    : withStaff(ctx, await bySession(ctx, request, { text: credential, fresh }), access);
+}
+
+/** The role in the product is read for operations of staff only, and anew each time. */
+async function withStaff(ctx: Ctx, signedIn: SignedIn, access: Access): Promise<SignedIn> {
+  if (!isStaffPermission(access) || signedIn.actor.kind !== "user") return signedIn;
+  const staff = await readStaff(ctx.db, signedIn.userId);
+  return staff ? { ...signedIn, actor: { ...signedIn.actor, staff } } : signedIn;
 }
 
 function challenge() {
@@ -138,6 +146,10 @@ function selectedWorkspace(request: Request): string | null {
 export function requireAccess(signedIn: SignedIn, access: Access): void {
   const { actor } = signedIn;
   if (access === "session" && actor.kind !== "user") throw new Problem("session-required");
+  if (isStaffPermission(access)) {
+    if (actor.kind === "user" && actor.staff && staffHas(actor.staff, access)) return;
+    throw new Problem("staff-only", { members: { requiredPermission: access } });
+  }
   if (!isPermission(access)) return;
   const allowed = actor.kind === "user" ? roleHas(actor.role, access) : actor.scopes.includes(access);
   if (!allowed) throw new Problem("permission-denied", { members: { requiredPermission: access } });

@@ -12,19 +12,39 @@ interface Compiled {
   pattern: RegExp;
 }
 
-const compiled: Compiled[] = aliases.map((alias) => ({
-  alias,
-  pattern: new RegExp(`^${alias.from.replaceAll(/:(\w+)/g, (_, name: string) => `(?<${name}>[^/]+)`)}/?$`),
-}));
+/** The rows by the beginning of their path, so that a request looks at few of them and a published path at none. */
+const rowsByStart = new Map<string, Alias[]>();
+for (const alias of aliases) {
+  const start = startOf(alias.from);
+  rowsByStart.set(start, [...(rowsByStart.get(start) ?? []), alias]);
+}
+const compiledByStart = new Map<string, Compiled[]>();
+
+/** The first segment; below `/v1`, where nearly everything is published under its own name, the first two. */
+function startOf(path: string): string {
+  const [, first = "", second = ""] = path.split("/", 3);
+  return first === "v1" ? `v1/${second}` : first;
+}
+
+function compiledRows(start: string): Compiled[] {
+  const known = compiledByStart.get(start);
+  if (known) return known;
+  const compiled = (rowsByStart.get(start) ?? []).map((alias) => ({
+    alias,
+    pattern: new RegExp(`^${alias.from.replaceAll(/:(\w+)/g, (_, name: string) => `(?<${name}>[^/]+)`)}/?$`),
+  }));
+  compiledByStart.set(start, compiled);
+  return compiled;
+}
 
 export function fetchWithAliases(
   request: Request,
   env: Bindings,
   execution: ExecutionContext,
 ): Response | Promise<Response> {
-  const start = request.url.indexOf("/", 8);
-  // Everything that is published lives outside /api, so the hot path pays one comparison.
-  if (!request.url.startsWith("/api/", start)) return app.fetch(request, env, execution);
+  const begin = request.url.indexOf("/", 8);
+  const start = startOf(request.url.slice(begin, begin + 80).split("?", 1)[0] ?? "");
+  if (start !== "api" && !rowsByStart.has(start)) return app.fetch(request, env, execution);
   return answerAlias(request, (inner) => Promise.resolve(app.fetch(inner, env, execution)));
 }
 
@@ -34,11 +54,11 @@ async function answerAlias(request: Request, dispatch: Dispatch): Promise<Respon
   const url = new URL(request.url);
   const { json, body } = await peekJson(request);
   const found = findAlias(request.method, url.pathname, json);
-  if (!found)
-    return decorate(
-      await dispatch(retarget(request, { url: genericTarget(url), method: request.method, body })),
-      undefined,
-    );
+  if (!found) {
+    const answer = await dispatch(retarget(request, { url: genericTarget(url), method: request.method, body }));
+    // A published path that only shares its beginning with a row keeps its own answer.
+    return url.pathname.startsWith("/v1/") ? answer : decorate(answer, undefined);
+  }
   const { alias, params } = found;
   const inner = retarget(request, {
     url: targetOf(alias.to, url, params),
@@ -90,7 +110,7 @@ function findAlias(
   path: string,
   json: Json | null,
 ): { alias: Alias; params: Record<string, string> } | null {
-  for (const { alias, pattern } of compiled) {
+  for (const { alias, pattern } of compiledRows(startOf(path))) {
     const match = alias.method === method ? pattern.exec(path) : null;
     if (match && (alias.when === undefined || (json !== null && alias.when in json)))
       return { alias, params: { ...match.groups } };

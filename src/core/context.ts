@@ -1,18 +1,20 @@
 /** What every function of a feature is handed: who asks, for which workspace, and the only ways to reach time, chance and storage. */
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import type { Permission, WorkspaceRole } from "./access.ts";
+import type { Permission, Staff, WorkspaceRole } from "./access.ts";
 import type { Bindings, Settings } from "./env.ts";
 import type { IdKind } from "./ids.ts";
 import type { Limit, OpenLimitName } from "./limits.ts";
 import type { Log } from "./log.ts";
 import type { LimitOverrides, PlanName } from "./plans.ts";
+import type { Outbound } from "./outbound.ts";
 import type { Lane } from "./work.ts";
 
 export type Database = DrizzleD1Database;
 
 export type Actor =
   | { kind: "anonymous" }
-  | { kind: "user"; userId: string; sessionId: string; role: WorkspaceRole }
+  /** `staff` is read, anew each time, for operations that ask for a staff permission only. */
+  | { kind: "user"; userId: string; sessionId: string; role: WorkspaceRole; staff?: Staff }
   | { kind: "api-key"; userId: string; keyId: string; mode: "live" | "test"; scopes: readonly Permission[] }
   | { kind: "system" };
 
@@ -37,6 +39,8 @@ export interface Ctx {
   newId(kind: IdKind): string;
   random(lengthBytes: number): Uint8Array<ArrayBuffer>;
   log: Log;
+  /** The only way to the network outside. */
+  outbound: Outbound;
   /** Runs after the answer, for at most 30 s (the platform's limit): only what may be lost. */
   later(work: Promise<unknown>): void;
   /** Hints the queue that a job is due. A hint that is lost is given again by the sweeper. */

@@ -20,6 +20,8 @@ export interface Bindings {
   TRANSCRIPTION_QUEUE: Queue<JobMessage>;
   DISTRIBUTION_QUEUE: Queue<JobMessage>;
   DELIVERY_QUEUE: Queue<JobMessage>;
+  /** Cloudflare's e-mail binding, when MAIL_TRANSPORT is `cloudflare`. */
+  EMAIL?: SendEmail;
 }
 
 export interface MasterKey {
@@ -47,6 +49,31 @@ export interface Settings {
   jwtKeys: [PrivateJwk, ...PrivateJwk[]];
   storage: { endpoint: string; bucket: string; accessKeyId: string; secretAccessKey: string };
   checkResponses: boolean;
+  emailVerification: { enabled: boolean; expiryHours: number; sendsPerDay: number; codeLength: number };
+  mail: MailSettings;
+  /** By name: `google`, `github`, or any other with its issuer (OpenID Connect discovery). */
+  signInProviders: Record<string, SignInProvider>;
+  stripe: { secretKey: string; webhookSecret: string } | null;
+  turnstile: { siteKey: string; secretKey: string } | null;
+  /** Simulators of outside companies for test mode, at /__sandbox. */
+  sandbox: boolean;
+  /** Hosts that tenants may name although they are not public; never in production. */
+  outboundTenantAllow: string[];
+  retentionDays: { deleted: number; logs: number; audit: number };
+}
+
+export interface MailSettings {
+  transport: "outbox" | "cloudflare" | "smtp" | "resend";
+  from: string;
+  smtp: { host: string; port: number; username: string; password: string; useTls: boolean };
+  resendApiKey: string;
+}
+
+export interface SignInProvider {
+  clientId: string;
+  clientSecret: string;
+  issuer?: string;
+  displayName?: string;
 }
 
 export class EnvironmentError extends Error {}
@@ -90,7 +117,37 @@ function parse(env: Variables): Settings {
       secretAccessKey: read("R2_SECRET_ACCESS_KEY", text),
     },
     checkResponses: read("CHECK_RESPONSES", oneOf("on", "off"), "off") === "on",
+    emailVerification: {
+      enabled: read("EMAIL_VERIFICATION_ENABLED", truth, "false"),
+      expiryHours: read("EMAIL_VERIFICATION_TOKEN_EXPIRY_HOURS", countUpTo(168), "24"),
+      sendsPerDay: read("EMAIL_VERIFICATION_RESEND_LIMIT_PER_DAY", countUpTo(100), "3"),
+      codeLength: read("EMAIL_VERIFICATION_OTP_LENGTH", countUpTo(10), "6"),
+    },
+    mail: {
+      transport: read("MAIL_TRANSPORT", oneOf("outbox", "cloudflare", "smtp", "resend"), "outbox"),
+      from: read("FROM_EMAIL", text, "Overtone <no-reply@localhost>"),
+      smtp: {
+        host: read("SMTP_HOST", anything, ""),
+        port: read("SMTP_PORT", countUpTo(65_535), "465"),
+        username: read("SMTP_USERNAME", anything, ""),
+        password: read("SMTP_PASSWORD", anything, ""),
+        useTls: read("SMTP_USE_TLS", truth, "true"),
+      },
+      resendApiKey: read("RESEND_API_KEY", anything, ""),
+    },
+    signInProviders: read("SIGN_IN_PROVIDERS", signInProviders, "{}"),
+    stripe: bothOrNone(env, read, { secretKey: "STRIPE_SECRET_KEY", webhookSecret: "STRIPE_WEBHOOK_SECRET" }),
+    turnstile: bothOrNone(env, read, { siteKey: "TURNSTILE_SITE_KEY", secretKey: "TURNSTILE_SECRET_KEY" }),
+    sandbox: read("SANDBOX", oneOf("on", "off"), "on") === "on",
+    outboundTenantAllow: read("OUTBOUND_TENANT_ALLOW", list, ""),
+    retentionDays: {
+      deleted: read("RETENTION_DAYS_DELETED", countUpTo(3_650), "30"),
+      logs: read("RETENTION_DAYS_LOGS", countUpTo(3_650), "30"),
+      audit: read("RETENTION_DAYS_AUDIT", countUpTo(3_650), "365"),
+    },
   };
+  if (settings.environment === "production" && settings.outboundTenantAllow?.length)
+    faults.push("OUTBOUND_TENANT_ALLOW: exists outside production only");
   if (faults.length === 0) return settings;
   throw new EnvironmentError(`The environment is not complete. ${faults.join("; ")}. See .dev.vars.example.`);
 }
@@ -99,6 +156,51 @@ function parse(env: Variables): Settings {
 interface Kind<Value> {
   wanted: string;
   read(given: string): Value | null;
+}
+
+type Read = <Value>(name: string, kind: Kind<Value>, fallback?: string) => Value;
+
+/** Two variables that are of use only together: null when neither is set. */
+function bothOrNone<Names extends Record<string, string>>(
+  env: Variables,
+  read: Read,
+  names: Names,
+): { [Name in keyof Names]: string } | null {
+  const entries = Object.entries(names);
+  if (entries.every(([, name]) => !env[name])) return null;
+  return Object.fromEntries(entries.map(([key, name]) => [key, read(name, text)])) as { [Name in keyof Names]: string };
+}
+
+const anything: Kind<string> = { wanted: "a text", read: (given) => given };
+const truth: Kind<boolean> = {
+  wanted: "true or false",
+  read: (given) => (given === "true" || given === "false" ? given === "true" : null),
+};
+const countUpTo = (max: number): Kind<number> => ({
+  wanted: `a number from 1 to ${max}`,
+  read: (given) => (/^[1-9]\d{0,5}$/.test(given) && Number(given) <= max ? Number(given) : null),
+});
+const signInProviders: Kind<Record<string, SignInProvider>> = {
+  wanted: 'JSON of the form {"google":{"clientId":"...","clientSecret":"..."}}, others with their issuer',
+  read: readSignInProviders,
+};
+
+function readSignInProviders(given: string): Record<string, SignInProvider> | null {
+  try {
+    const value = JSON.parse(given) as Record<string, Record<string, unknown>>;
+    const valid = Object.entries(value).every(
+      ([name, provider]) =>
+        /^[a-z0-9-]{2,40}$/.test(name) &&
+        typeof provider["clientId"] === "string" &&
+        typeof provider["clientSecret"] === "string" &&
+        (provider["issuer"] === undefined
+          ? ["google", "github"].includes(name)
+          : URL.canParse(String(provider["issuer"]))),
+    );
+    return valid ? (value as unknown as Record<string, SignInProvider>) : null;
+  } catch {
+    return null;
+  }
 }
 
 const text: Kind<string> = { wanted: "a text", read: (given) => given || null };

@@ -2,15 +2,29 @@
  * The one way to tell a client what went wrong: RFC 9457 problem details from one closed table of codes.
  * Refuses to carry anything a stranger should not see: an unknown error leaves as `internal` with the request id and nothing else.
  */
+import { billingProblems } from "./problem-codes/billing.ts";
 import { generalProblems } from "./problem-codes/general.ts";
 import { identityProblems } from "./problem-codes/identity.ts";
+import { mailProblems } from "./problem-codes/mail.ts";
 import { mediaProblems } from "./problem-codes/media.ts";
 import { sealingProblems } from "./problem-codes/sealing.ts";
+import { signInMethodProblems } from "./problem-codes/sign-in-methods.ts";
+import { staffProblems } from "./problem-codes/staff.ts";
+import { usageProblems } from "./problem-codes/usage.ts";
+import { webhookProblems } from "./problem-codes/webhooks.ts";
+import { workspaceProblems } from "./problem-codes/workspaces.ts";
 import type { ProblemKind } from "./problem-kind.ts";
 
 export const problemKinds = {
   ...generalProblems,
   ...identityProblems,
+  ...signInMethodProblems,
+  ...mailProblems,
+  ...workspaceProblems,
+  ...usageProblems,
+  ...billingProblems,
+  ...staffProblems,
+  ...webhookProblems,
   ...mediaProblems,
   ...sealingProblems,
 } as const satisfies Record<string, ProblemKind>;

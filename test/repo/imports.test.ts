@@ -29,8 +29,9 @@ const rules: Rule[] = [
   { room: /^src\/lib\//, may: /^lib\// },
   { room: /^src\/core\//, may: /^(core|lib)\//, types: /^durable\/[^/]+\/object$/ },
   { room: /^src\/durable\//, may: /^(durable|lib)\//, types: /^core\// },
-  { room: /^src\/features\//, may: /^(features|core|lib)\/|^durable\/[^/]+\/(client|token)$/ },
-  { room: /^src\/app\//, may: /^(app|features|core|lib)\/|^durable\/[^/]+\/(client|token)$/ },
+  { room: /^src\/adapters\//, may: /^(adapters|core|lib)\// },
+  { room: /^src\/features\//, may: /^(features|adapters|core|lib)\/|^durable\/[^/]+\/(client|token)$/ },
+  { room: /^src\/app\//, may: /^(app|features|adapters|sandbox|core|lib)\/|^durable\/[^/]+\/(client|token)$/ },
   { room: /^src\/cli\//, may: /^(cli|lib)\// },
 ];
 

@@ -7,6 +7,7 @@ import type { Bindings } from "#core/env";
 import { personalWorkspaceId } from "#core/ids";
 import { hashPassword } from "#durable/hasher/client";
 import { hasherChoice } from "#features/accounts/hashing";
+import { newUserRow } from "#features/accounts/rules";
 import { startSession } from "#features/accounts/sign-in";
 import { insertUser } from "#features/accounts/store";
 import { insertPersonalWorkspace } from "#features/workspaces/service";
@@ -93,20 +94,14 @@ export async function signUp(): Promise<Person> {
   const userId = ctx.newId("user");
   const workspaceId = personalWorkspaceId(userId);
   const createdAt = ctx.now();
-  const user = {
+  const user = newUserRow({
     id: userId,
     email,
     username: null,
-    usernameKey: null,
     name: `Person ${people}`,
     passwordPhc: await (passwordPhc ??= hashOnce(ctx)),
-    role: "user" as const,
-    status: "active" as const,
-    emailVerifiedAt: null,
-    lastLoginAt: null,
-    createdAt,
-    updatedAt: createdAt,
-  };
+    at: createdAt,
+  });
   const workspace = { id: workspaceId, name: `Person ${people}'s workspace`, userId, createdAt };
   await ctx.db.batch([insertUser(ctx.db, user), ...insertPersonalWorkspace(ctx.db, workspace)]);
   const { access_token: token = "", refresh_token: refreshToken = "" } = await startSession(

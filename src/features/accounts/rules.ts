@@ -1,4 +1,5 @@
 /** Decisions about passwords and names, from values only. */
+import type { UserRow } from "./tables.ts";
 import { createHmac } from "node:crypto";
 import type { MasterKey } from "#core/env";
 import commonPasswords from "./common-passwords.txt";
@@ -26,4 +27,35 @@ export function displayName(given: {
 }): string {
   const full = `${given.first_name ?? ""} ${given.last_name ?? ""}`.trim();
   return given.name ?? (full || (given.email.split("@")[0] ?? given.email).slice(0, 100));
+}
+
+/** A new person's row, with the defaults of everything that was not asked. `at` in milliseconds. */
+export function newUserRow(given: {
+  id: string;
+  email: string;
+  username: string | null;
+  name: string;
+  passwordPhc: string;
+  at: number;
+}): UserRow {
+  const { at, ...asked } = given;
+  return {
+    ...asked,
+    usernameKey: given.username?.toLowerCase() ?? null,
+    role: "user",
+    supportLevel: null,
+    status: "active",
+    userType: "Personal",
+    aboutMe: "",
+    hobbies: "",
+    promptStyles: ["bpe", "tot"],
+    promptLevel: "low",
+    preferences: {},
+    staffNotes: "",
+    parentWorkspaceId: null,
+    emailVerifiedAt: null,
+    lastLoginAt: null,
+    createdAt: at,
+    updatedAt: at,
+  };
 }

@@ -8,7 +8,8 @@ import { Problem } from "#core/problem";
 import { hashPassword, verifyPassword } from "#durable/hasher/client";
 import { beginSignIn, revokeAllSessions, signInAbandoned, signInSucceeded } from "#durable/session-store/client";
 import { insertPersonalWorkspace } from "#features/workspaces/service";
-import { addressHash, displayName, isCommonPassword } from "./rules.ts";
+import { addressHash, displayName, isCommonPassword, newUserRow } from "./rules.ts";
+export { readStaff } from "./store.ts";
 import { locked, type SessionChoice, startSession } from "./sign-in.ts";
 import type { UserShape } from "./shapes.ts";
 import { findByEmail, findById, insertUser, isStalePassword, replacePassword, updateUser } from "./store.ts";
@@ -49,20 +50,14 @@ export async function register(ctx: Ctx, given: Registration) {
   if (await findByEmail(ctx.db, given.email)) throw new Problem("email-taken");
   const id = ctx.newId("user");
   const at = ctx.now();
-  const row: UserRow = {
+  const row = newUserRow({
     id,
     email: given.email,
     username: given.username ?? null,
-    usernameKey: given.username?.toLowerCase() ?? null,
     name: displayName(given),
     passwordPhc: await hash(ctx, given.password),
-    role: "user",
-    status: "active",
-    emailVerifiedAt: null,
-    lastLoginAt: null,
-    createdAt: at,
-    updatedAt: at,
-  };
+    at,
+  });
   const workspace = { id: personalWorkspaceId(id), name: `${row.name}'s workspace`, userId: id, createdAt: at };
   const acting = { ...ctx, workspaceId: workspace.id };
   try {

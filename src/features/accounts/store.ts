@@ -1,5 +1,6 @@
 /** Every statement about people. */
 import { and, eq, ne, sql } from "drizzle-orm";
+import type { Staff } from "#core/access";
 import type { Database } from "#core/context";
 import type { Statement } from "#core/job";
 import { type UserRow, users } from "./tables.ts";
@@ -25,6 +26,15 @@ export async function findById(db: Database, id: string): Promise<UserRow | null
     .select()
     .from(users)
     .where(and(eq(users.id, id), ne(users.status, "deleted")));
+  return row ?? null;
+}
+
+/** What operations of staff ask for: the role and the level of an active person. */
+export async function readStaff(db: Database, userId: string): Promise<Staff | null> {
+  const [row] = await db
+    .select({ role: users.role, supportLevel: users.supportLevel })
+    .from(users)
+    .where(and(eq(users.id, userId), eq(users.status, "active")));
   return row ?? null;
 }
 

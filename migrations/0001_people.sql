@@ -1,0 +1,11 @@
+ALTER TABLE `users` ADD `support_level` text;
+ALTER TABLE `users` ADD `user_type` text DEFAULT 'Personal' NOT NULL;
+ALTER TABLE `users` ADD `about_me` text DEFAULT '' NOT NULL;
+ALTER TABLE `users` ADD `hobbies` text DEFAULT '' NOT NULL;
+ALTER TABLE `users` ADD `prompt_styles` text DEFAULT '["bpe","tot"]' NOT NULL;
+ALTER TABLE `users` ADD `prompt_level` text DEFAULT 'low' NOT NULL;
+ALTER TABLE `users` ADD `preferences` text DEFAULT '{}' NOT NULL;
+ALTER TABLE `users` ADD `staff_notes` text DEFAULT '' NOT NULL;
+ALTER TABLE `users` ADD `parent_workspace_id` text;
+CREATE INDEX `users_by_parent` ON `users` (`parent_workspace_id`);
+CREATE INDEX `users_by_role` ON `users` (`role`);

@@ -1,0 +1,37 @@
+/** Paths of accounts, sign-in and sessions in systems A to D. */
+import type { Alias } from "../legacy-paths.ts";
+
+export const accounts: Alias[] = [
+  {
+    system: "A",
+    method: "POST",
+    from: "/api/auth/register",
+    to: "/v1/auth/register",
+    body: "opaqueRegister",
+    answer: "session",
+  },
+  {
+    system: "A",
+    method: "POST",
+    from: "/api/auth/login",
+    to: "/v1/auth/login",
+    body: "opaqueLogin",
+    answer: "session",
+  },
+  { system: "A", method: "POST", from: "/api/auth/google", to: "/v1/auth/google" },
+  { system: "A", method: "GET", from: "/api/user/profile", to: "/v1/users/me", answer: "data" },
+  { system: "A", method: "PUT", from: "/api/user/profile", to: "/v1/users/me", answer: "data" },
+  { system: "A", method: "POST", from: "/api/user/change-password", to: "/v1/auth/change-password", answer: "success" },
+  { system: "D", method: "GET", from: "/api/auth/me", to: "/v1/auth/me" },
+  { system: "D", method: "POST", from: "/api/auth/logout", to: "/v1/auth/logout", answer: "success" },
+  { system: "D", method: "POST", from: "/api/auth/refresh", to: "/v1/auth/refresh", answer: "session" },
+  {
+    system: "D",
+    method: "PUT",
+    from: "/api/auth/change-password",
+    to: "/v1/auth/change-password",
+    toMethod: "POST",
+    answer: "success",
+  },
+  { system: "D", method: "PUT", from: "/api/auth/profile", to: "/v1/users/me", answer: "data" },
+];

@@ -1,0 +1,4 @@
+/** Paths of usage, quotas, plans and billing in systems C and D. */
+import type { Alias } from "../legacy-paths.ts";
+
+export const money: Alias[] = [];
