@@ -195,7 +195,7 @@ function readSignInProviders(given: string): Record<string, SignInProvider> | nu
         typeof provider["clientSecret"] === "string" &&
         (provider["issuer"] === undefined
           ? ["google", "github"].includes(name)
-          : URL.canParse(String(provider["issuer"]))),
+          : typeof provider["issuer"] === "string" && URL.canParse(provider["issuer"])),
     );
     return valid ? (value as unknown as Record<string, SignInProvider>) : null;
   } catch {
