@@ -4,7 +4,17 @@
  */
 import type { Actor, Ctx } from "#core/context";
 import { type AnyJob, type JobCtx, type Outcome, type Progress, type Statement } from "#core/job";
-import { addEvent, claimJob, endJob, fence, findJobById, keepLease, leaseMs, requeueJob } from "#core/job-store";
+import {
+  addEvent,
+  claimJob,
+  endJob,
+  fence,
+  findJobById,
+  keepLease,
+  leaseMs,
+  markEnding,
+  requeueJob,
+} from "#core/job-store";
 import { Problem, type ProblemCode, problemKinds } from "#core/problem";
 import type { JobRow } from "#core/tables";
 import { backoffSeconds } from "#lib/backoff";
@@ -47,12 +57,15 @@ export async function runJob(ctx: AppCtx, jobId: string, options: RunOptions = {
 }
 
 type Ended = Outcome | { kind: "cancelled" };
+/** The ends that leave something to clean up. */
+type Broken = Extract<Ended, { kind: "fail" | "cancelled" }>;
 
 async function attempt(ctx: JobCtx, row: JobRow, options: RunOptions): Promise<Ended> {
   const job = registry.get(row.name);
   if (!job) return { kind: "fail", code: "job-payload-invalid", detail: `No job is called "${row.name}".` };
   const payload = job.payload().safeParse(safeJson(row.payload));
   if (!payload.success) return { kind: "fail", code: "job-payload-invalid" };
+  if (row.problemCode !== null) return abandon(ctx, job, payload.data as never, endingOf(row));
   if (options.isDeadLetter) return abandon(ctx, job, payload.data as never, { kind: "fail", code: "job-dead-letter" });
   if (row.cancelRequestedAt !== null) return abandon(ctx, job, payload.data as never, { kind: "cancelled" });
   if (row.attempt > row.maxAttempts)
@@ -84,9 +97,11 @@ async function runOnce(ctx: JobCtx, job: AnyJob, { row, payload }: { row: JobRow
 }
 
 /** A clean-up that fails is repeated with the next run, but not for ever: at last the row ends all the same, and a person is told. */
-async function abandon<End extends Ended>(ctx: JobCtx, job: AnyJob, payload: never, end: End): Promise<End> {
+async function abandon<End extends Broken>(ctx: JobCtx, job: AnyJob, payload: never, end: End): Promise<End> {
+  if (!job.abandon) return end;
   try {
-    await job.abandon?.(ctx, payload);
+    await ctx.commit([markEnding(ctx, ctx.jobId, problemOf(end))]);
+    await job.abandon(ctx, payload);
   } catch (error) {
     if (error instanceof LeaseLost || ctx.attempt <= job.attempts + maxCleanUps) throw error;
     ctx.log("error", "job.clean-up-given-up", { error, attempt: ctx.attempt });
@@ -109,18 +124,11 @@ async function endRun(ctx: JobCtx, row: JobRow, outcome: Ended): Promise<void> {
       ]);
     case "cancelled":
       return ctx.commit([
-        endJob(ctx, row.id, {
-          state: "cancelled",
-          problem: { code: "job-cancelled", detail: problemKinds["job-cancelled"].title },
-        }),
+        endJob(ctx, row.id, { state: "cancelled", problem: problemOf(outcome) }),
         addEvent(ctx, row.id, "cancelled", {}),
       ]);
     case "fail": {
-      const problem = {
-        code: outcome.code,
-        detail: outcome.detail ?? problemKinds[outcome.code].title,
-        members: outcome.members,
-      };
+      const problem = problemOf(outcome);
       return ctx.commit([
         endJob(ctx, row.id, { state: "failed", problem }),
         addEvent(ctx, row.id, "failed", { code: problem.code, detail: problem.detail, ...problem.members }),
@@ -135,6 +143,27 @@ async function endRun(ctx: JobCtx, row: JobRow, outcome: Ended): Promise<void> {
       await ctx.offer({ jobId: row.id, lane: row.lane as Parameters<Ctx["offer"]>[0]["lane"], delaySeconds });
     }
   }
+}
+
+function problemOf(end: Broken): {
+  code: ProblemCode;
+  detail: string;
+  members?: Record<string, unknown> | undefined;
+} {
+  if (end.kind === "cancelled") return { code: "job-cancelled", detail: problemKinds["job-cancelled"].title };
+  return { code: end.code, detail: end.detail ?? problemKinds[end.code].title, members: end.members };
+}
+
+/** What `markEnding` wrote, read again. */
+function endingOf(row: JobRow): Broken {
+  if (row.problemCode === "job-cancelled") return { kind: "cancelled" };
+  const members = row.problemMembers === null ? undefined : (safeJson(row.problemMembers) as Record<string, unknown>);
+  return {
+    kind: "fail",
+    code: row.problemCode as ProblemCode,
+    ...(row.problemDetail === null ? {} : { detail: row.problemDetail }),
+    ...(members ? { members } : {}),
+  };
 }
 
 function makeJobContext(ctx: AppCtx, row: JobRow, leaseToken: string): JobCtx {

@@ -105,6 +105,21 @@ export function endJob(ctx: Db, id: string, ending: Ending): Statement {
     .where(eq(jobs.id, id));
 }
 
+/**
+ * Writes down how a run will end before its clean-up begins: a run that takes over then repeats the clean-up, and never the work that
+ * the clean-up of the run before may still be removing.
+ */
+export function markEnding(ctx: Db, id: string, problem: NonNullable<Ending["problem"]>): Statement {
+  return ctx.db
+    .update(jobs)
+    .set({
+      problemCode: problem.code,
+      problemDetail: problem.detail,
+      problemMembers: problem.members ? JSON.stringify(problem.members) : null,
+    })
+    .where(eq(jobs.id, id));
+}
+
 /** Gives the row back to the queue at a later time. */
 export function requeueJob(ctx: Db, id: string, runAt: number): Statement {
   return ctx.db

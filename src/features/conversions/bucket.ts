@@ -23,15 +23,28 @@ export function openedKey(ctx: { workspaceId: string }, conversionId: string): s
   return `w/${ctx.workspaceId}/d/opened/${conversionId}/audio`;
 }
 
-/** Removes every image of a conversion, recorded or not. Safe to repeat. */
-export async function deleteSealed(ctx: Bucket, conversionId: string): Promise<void> {
+/**
+ * Removes every image of a conversion, recorded or not, that was stored before `before` (milliseconds). Safe to repeat, also by a run
+ * that stood still while a later one stored its own.
+ */
+export async function deleteSealed(ctx: Bucket, conversionId: string, before: number): Promise<void> {
   const prefix = sealedPrefix(ctx, conversionId);
+  let cursor: string | undefined;
   for (let page = 0; page < maxPages; page += 1) {
-    const { objects, truncated } = await ctx.files.list({ prefix, limit: pageSize });
-    if (objects.length > 0) await ctx.files.delete(objects.map((object) => object.key));
-    if (!truncated) return;
+    const found = await ctx.files.list({ prefix, limit: pageSize, ...(cursor === undefined ? {} : { cursor }) });
+    const keys = found.objects.filter((object) => object.uploaded.getTime() <= before).map((object) => object.key);
+    if (keys.length > 0) await ctx.files.delete(keys);
+    if (!found.truncated) return;
+    cursor = found.cursor;
   }
   throw new Error("a conversion has more objects than it can have");
+}
+
+/** Removes what a run of opening stored before `before` (milliseconds). */
+export async function deleteOpened(ctx: Bucket, conversionId: string, before: number): Promise<void> {
+  const key = openedKey(ctx, conversionId);
+  const object = await ctx.files.head(key);
+  if (object && object.uploaded.getTime() <= before) await ctx.files.delete(key);
 }
 
 /** Ends an unfinished multipart upload; harmless when it has ended or never existed. */

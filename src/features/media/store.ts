@@ -274,11 +274,12 @@ export function guardFile(ctx: Db, workspaceId: string, id: string): Statement {
     .where(and(eq(files.id, id), eq(files.workspaceId, workspaceId)));
 }
 
-/** Rolls the batch back when the file is deleted, or used by a conversion that has not ended. */
-export function guardUnusedFile(ctx: Db, workspaceId: string, id: string): Statement {
+/** Rolls the batch back when the file is deleted, or used by a conversion that has not ended, but for the one named. */
+export function guardUnusedFile(ctx: Db, workspaceId: string, id: string, exceptConversionId?: string): Statement {
+  const uses = usesOf(ctx, { workspaceId, id, limit: 1, exceptConversionId });
   return ctx.db
     .update(files)
-    .set({ fence: sql`(${isNull(files.deletedAt)} and not exists ${usesOf(ctx, { workspaceId, id, limit: 1 })})` })
+    .set({ fence: sql`(${isNull(files.deletedAt)} and not exists ${uses})` })
     .where(and(eq(files.id, id), eq(files.workspaceId, workspaceId)));
 }
 
@@ -301,7 +302,10 @@ export function markPurged(ctx: Db, file: FileRow): Statement {
 }
 
 /** Conversions that read this file and have not ended. */
-function usesOf(ctx: Db, file: { workspaceId: string; id: string; limit: number }) {
+function usesOf(
+  ctx: Db,
+  file: { workspaceId: string; id: string; limit: number; exceptConversionId?: string | undefined },
+) {
   const isSource = sql`exists (select 1 from json_each(${conversions.sourceFileIds}) where value = ${file.id})`;
   return ctx.db
     .select({ id: conversions.id })
@@ -312,6 +316,7 @@ function usesOf(ctx: Db, file: { workspaceId: string; id: string; limit: number 
         eq(conversions.workspaceId, file.workspaceId),
         isNull(conversions.deletedAt),
         isNull(jobs.endedAt),
+        file.exceptConversionId === undefined ? undefined : ne(conversions.id, file.exceptConversionId),
         or(eq(conversions.inputFileId, file.id), and(isNotNull(conversions.sourceFileIds), isSource)),
       ),
     )

@@ -161,7 +161,7 @@ describe("a failed conversion", () => {
     await person.call("POST", `/v1/jobs/${jobId}/cancel`);
     await overrideLimits(person.workspaceId, { storageBytes: 30_000 });
     await bindings.DB.prepare(
-      "update jobs set state = 'queued', ended_at = null, cancel_requested_at = null, run_at = 0 where id = ?",
+      "update jobs set state = 'queued', ended_at = null, cancel_requested_at = null, problem_code = null, run_at = 0 where id = ?",
     )
       .bind(jobId)
       .run();

@@ -74,6 +74,33 @@ describe("a killed run", () => {
     expect(await held(person)).toEqual({ used: 50_000 + body.totalImageBytes, reserved: 0 });
   });
 
+  it("that stood still while it cleaned up removes nothing that a later try stored", async () => {
+    const person = await signUp();
+    const audio = wav(30_000);
+    const { conversionId, jobId } = await plantSealing(person, audio);
+    await bindings.DB.prepare("update jobs set cancel_requested_at = 1 where id = ?").bind(jobId).run();
+    const { gate, gated } = gateAt(1, (options: R2ListOptions) => bindings.FILES.list(options));
+    const still = runJob(withBucket(person, { list: gated as never }), jobId);
+    await gate.reached;
+    await expireLease(jobId);
+    await bindings.DB.prepare("update jobs set cancel_requested_at = null where id = ?").bind(jobId).run();
+    // Who takes over finds how the run was to end, and does not begin the work again.
+    expect(await runJob(quietContext(person), jobId)).toBe("ran");
+    expect(await jobState(jobId)).toBe("cancelled");
+    expect((await person.call("POST", `/v1/jobs/${jobId}/retry`)).status).toBe(202);
+    await finishJob(person, jobId);
+    expect(await jobState(jobId)).toBe("succeeded");
+    const stored = await storedKeys(person, "sealed");
+    expect(stored).toHaveLength(1);
+    gate.open();
+    await still;
+    expect(await storedKeys(person, "sealed")).toEqual(stored);
+    const { body } = await person.call("GET", `/v1/conversions/${conversionId}`);
+    expect(body).toMatchObject({ state: "succeeded", imageCount: 1 });
+    expect((await person.call("GET", body.images[0].url)).status).toBe(200);
+    expect(await held(person)).toEqual({ used: 30_000 + body.totalImageBytes, reserved: 0 });
+  });
+
   it("of version 2 repeats its images to the byte as well", async () => {
     const person = await signUp();
     const audio = wav(30_000, { packs: true });

@@ -10,7 +10,7 @@ import { releaseStorage, reserveStorage, settleStorage } from "#features/media/s
 import { fileRowInsert, findAnyFile } from "#features/media/store";
 import { createPartWriter, PartWriterError, type PartsWritten, type PartWriter } from "#lib/part-writer";
 import { releaseMemory } from "#lib/png/memory";
-import { abortParts, openedKey } from "../bucket.ts";
+import { abortParts, deleteOpened, openedKey } from "../bucket.ts";
 import {
   countOf,
   indexOf,
@@ -171,13 +171,15 @@ function finish(ctx: JobCtx, { row, outputFileId, plan }: Work, { format, facts,
 
 /** The fenced commit comes first: a run that was overtaken must not remove what its successor writes. */
 async function discardOutput(ctx: JobCtx, conversionId: string): Promise<void> {
+  const startedAt = ctx.now();
   await ctx.commit([updateConversion(ctx, conversionId, { requestKey: null })]);
   const found = await findAnyConversion(ctx, conversionId);
   const outputFileId = found?.row.outputFileId ?? null;
   if (!found || outputFileId === null || (await findAnyFile(ctx, ctx.workspaceId, outputFileId))) return;
   const key = openedKey(ctx, conversionId);
   if (found.row.outputUploadId !== null) await abortParts(ctx, key, found.row.outputUploadId);
-  await ctx.files.delete(key);
-  await releaseStorage(ctx, outputFileId);
+  await deleteOpened(ctx, conversionId, startedAt);
+  // Throws when the lease was lost meanwhile: the quota may be that of a later try by now.
   await ctx.commit([updateConversion(ctx, conversionId, { outputUploadId: null })]);
+  await releaseStorage(ctx, outputFileId);
 }

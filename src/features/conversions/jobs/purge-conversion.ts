@@ -16,7 +16,7 @@ export const purgeConversion = defineJob({
     if (!found || found.row.deletedAt === null) return done({ purged: false });
     // A retry that slipped in beside the deletion ends by itself: it finds the conversion deleted.
     if (!hasEnded(found.job.state)) return retry("the conversion still runs", 60);
-    await deleteSealed(ctx, conversionId);
+    await deleteSealed(ctx, conversionId, ctx.now());
     await releaseStorage(ctx, conversionId);
     return done({ purged: true }, [
       deleteImages(ctx, conversionId),

@@ -7,7 +7,7 @@ import * as z from "zod";
 import { defineJob, done, type JobCtx, type Outcome, type Statement } from "#core/job";
 import { Problem } from "#core/problem";
 import { releaseStorage, reserveStorage, settleStorage } from "#features/media/storage";
-import { findFile, listFileUses } from "#features/media/store";
+import { findFile, guardUnusedFile, listFileUses } from "#features/media/store";
 import type { FileRow } from "#features/media/tables";
 import { releaseMemory } from "#lib/png/memory";
 import { deleteSealed, imageKey } from "../bucket.ts";
@@ -16,7 +16,7 @@ import { openObject } from "../object-source.ts";
 import { imageFileName, toProblem } from "../rules.ts";
 import { identityOf, settleIdentity } from "../seal-identity.ts";
 import { makeSealer, type Sealed, type Sealer } from "../sealers.ts";
-import { deleteImages, insertImages, listImages, updateConversion } from "../store.ts";
+import { deleteImages, findAnyConversion, insertImages, listImages, updateConversion } from "../store.ts";
 import type { ConversionImageRow, ConversionRow } from "../tables.ts";
 import { deletionOf, discardFile } from "./discard-file.ts";
 
@@ -168,12 +168,29 @@ async function deleteSource(
 ): Promise<{ isDeleted: boolean; effects: Statement[] }> {
   const others = (await listFileUses(ctx, ctx.workspaceId, file.id)).filter((use) => use.id !== row.id);
   if (others.length > 0) return { isDeleted: false, effects: [] };
-  return { isDeleted: true, effects: [...deletionOf(ctx, file), discardFile.row(ctx, { fileId: file.id }).statement] };
+  // Another conversion may begin to read it before this is committed: then nothing is, and the next run leaves the file.
+  const guard = guardUnusedFile(ctx, ctx.workspaceId, file.id, row.id);
+  return {
+    isDeleted: true,
+    effects: [guard, ...deletionOf(ctx, file), discardFile.row(ctx, { fileId: file.id }).statement],
+  };
 }
 
-/** The fenced commit comes first: a run that was overtaken must not remove what its successor stores. */
+/**
+ * The fenced commit comes first: a run that was overtaken must not remove what its successor stores. It also takes a new identity, so that
+ * a later try writes under other keys of the bucket, and never other bytes with the same key and nonce.
+ */
 async function discardImages(ctx: JobCtx, conversionId: string): Promise<void> {
-  await ctx.commit([deleteImages(ctx, conversionId), updateConversion(ctx, conversionId, { requestKey: null })]);
-  await deleteSealed(ctx, conversionId);
+  const startedAt = ctx.now();
+  const found = await findAnyConversion(ctx, conversionId);
+  const values = {
+    requestKey: null,
+    sealId: Buffer.from(ctx.random(16)).toString("hex"),
+    ...(found?.row.format === 2 ? { noncePrefix: Buffer.from(ctx.random(7)).toString("hex") } : {}),
+  };
+  await ctx.commit([deleteImages(ctx, conversionId), updateConversion(ctx, conversionId, values)]);
+  await deleteSealed(ctx, conversionId, startedAt);
+  // Throws when the lease was lost meanwhile: the quota may be that of a later try by now.
+  await ctx.commit([]);
   await releaseStorage(ctx, conversionId);
 }
