@@ -11,6 +11,7 @@ import { networkOf } from "#lib/network-address";
 import type { AppCtx, Execution } from "./app-context.ts";
 import { takeLimit } from "./rate-limits.ts";
 import { runJob } from "./run-job.ts";
+import { keepingLog } from "./system-log.ts";
 
 interface Occasion {
   origin?: Origin;
@@ -50,7 +51,7 @@ export function makeContext(env: Bindings, execution: Execution, occasion: Occas
       source.next += 1;
       return makeId(kind, source.createdAt, createHash("sha256").update(`${source.seed}\n${source.next}`).digest());
     },
-    log: platformLog({ requestId }),
+    log: keepingLog(platformLog({ requestId }), () => ctx),
     outbound,
     later: (work) => execution.waitUntil(work.catch((error: unknown) => ctx.log("error", "later.failed", { error }))),
     offer: (message) => offer(ctx, message),

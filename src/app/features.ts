@@ -2,10 +2,20 @@
 import type { Feature } from "#core/feature";
 import accounts from "#features/accounts/index";
 import apiKeys from "#features/api-keys/index";
+import auditLog from "#features/audit-log/index";
 import conversions from "#features/conversions/index";
 import jobs from "#features/jobs/index";
 import media from "#features/media/index";
 import monitoring from "#features/monitoring/index";
 import secrets from "#features/secrets/index";
 
-export const features: readonly Feature[] = [accounts, apiKeys, media, conversions, secrets, jobs, monitoring];
+export const features: readonly Feature[] = [
+  accounts,
+  apiKeys,
+  media,
+  conversions,
+  secrets,
+  jobs,
+  monitoring,
+  auditLog,
+];

@@ -1,4 +1,5 @@
 /** Takes from the exact limits of durable/rate-limiter and keeps the strictest result for the headers of the answer. */
+import { recordFailure } from "#core/audit";
 import type { Limit } from "#core/limits";
 import { Problem } from "#core/problem";
 import { takeToken } from "#durable/rate-limiter/client";
@@ -9,6 +10,7 @@ export async function takeLimit(ctx: AppCtx, limit: Limit, principal: string): P
   const { shown } = ctx.rateLimit;
   if (!shown || taken.remaining < shown.taken.remaining || !taken.allowed) ctx.rateLimit.shown = { limit, taken };
   if (taken.allowed) return;
+  recordFailure(ctx, "limit.exceeded", { target: principal, by: limit.name, details: { limit: limit.name } });
   throw new Problem("rate-limited", {
     detail: `The limit "${limit.name}" allows ${limit.quota} in ${limit.windowSeconds} seconds.`,
     members: {

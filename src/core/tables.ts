@@ -3,6 +3,10 @@ import { sql } from "drizzle-orm";
 import { check, index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import type { JobState } from "./states.ts";
 
+/** What an entry of the audit trail is about, and how much it matters. */
+export const auditCategories = ["auth", "account", "workspace", "key", "file", "billing", "staff", "system"] as const;
+export const severities = ["info", "warning", "error", "critical"] as const;
+
 /** The row is the truth and the outbox in one; the queue message is only a hint. Times are milliseconds. */
 export const jobs = sqliteTable(
   "jobs",
@@ -65,7 +69,14 @@ export const auditLog = sqliteTable(
     actorId: text("actor_id"),
     action: text("action").notNull(),
     target: text("target"),
+    category: text("category", { enum: auditCategories }).notNull().default("system"),
+    severity: text("severity", { enum: severities }).notNull().default("info"),
     details: text("details").notNull(),
+    /** JSON objects of what an act changed: only members that differ, secrets redacted. */
+    before: text("before"),
+    after: text("after"),
+    /** How often the same thing happened in its window; above 1 for repeated failures only. */
+    repeats: integer("repeats").notNull().default(1),
     requestId: text("request_id").notNull(),
     address: text("address"),
     createdAt: integer("created_at").notNull(),
@@ -73,8 +84,14 @@ export const auditLog = sqliteTable(
   (table) => [
     index("audit_log_by_workspace").on(table.workspaceId, table.id),
     index("audit_log_by_time").on(table.createdAt),
+    index("audit_log_by_action").on(table.action, table.id),
+    index("audit_log_by_severity").on(table.severity, table.id),
+    index("audit_log_by_actor").on(table.actorId, table.id),
+    index("audit_log_by_target").on(table.target, table.id),
   ],
 );
+
+export type AuditRow = typeof auditLog.$inferSelect;
 
 export const idempotencyKeys = sqliteTable(
   "idempotency_keys",

@@ -2,7 +2,7 @@
  * Signing in and out, and refreshing. Known and unknown addresses take the same steps, cost the same hash and get the same answers,
  * so that nobody learns here who has an account.
  */
-import { auditEntry } from "#core/audit";
+import { auditEntry, recordFailure } from "#core/audit";
 import type { Ctx, WorkspaceCtx } from "#core/context";
 import { personalWorkspaceId } from "#core/ids";
 import type { PlanName } from "#core/plans";
@@ -60,7 +60,10 @@ async function attemptSignIn(ctx: Ctx, given: Attempt): Promise<SignedInUser> {
     beginSignIn(ctx.objects.SESSION_STORE, lock),
     name.includes("@") ? findByEmail(ctx.db, name) : findByUsername(ctx.db, name),
   ]);
-  if (!attempt.allowed) throw locked(ctx, attempt.lockedUntilMs ?? ctx.now());
+  if (!attempt.allowed) {
+    signInFailed(ctx, user, "account_locked");
+    throw locked(ctx, attempt.lockedUntilMs ?? ctx.now());
+  }
   const { needsUpgrade } = await comparePassword(ctx, { user, password: given.password, lock });
   if (!user) throw new Problem("sign-in-failed");
   const workspaceId = personalWorkspaceId(user.id);
@@ -92,7 +95,20 @@ async function comparePassword(
     await signInAbandoned(ctx.objects.SESSION_STORE, attempt.lock);
     throw busy();
   }
+  const inactive = user && user.status !== "active" ? "account_inactive" : "invalid_password";
+  signInFailed(ctx, user, user ? inactive : "user_not_found");
   throw new Problem("sign-in-failed");
+}
+
+type FailureReason = "user_not_found" | "account_inactive" | "account_locked" | "invalid_password";
+
+/** The one place where a failed sign-in by password is recorded, with a reason that only staff see. */
+export function signInFailed(ctx: Ctx, user: UserRow | null, reason: FailureReason): void {
+  recordFailure(ctx, "account.sign-in-failed", {
+    by: reason,
+    details: { reason },
+    ...(user ? { target: user.id } : {}),
+  });
 }
 
 export function locked(ctx: Ctx, untilMs: number): Problem {

@@ -1,5 +1,4 @@
 /** Background work as clients see it, and the sweeper that makes a lost queue message harmless. */
-import { auditKeptMs, purgeAudit } from "#core/audit";
 import type { Ctx } from "#core/context";
 import { defineFeature } from "#core/feature";
 import type { Lane } from "#core/job";
@@ -24,11 +23,7 @@ export async function sweep(ctx: Ctx): Promise<void> {
 /** Forgets what has been kept long enough. */
 async function purge(ctx: Ctx): Promise<void> {
   const at = ctx.now();
-  await ctx.db.batch([
-    purgeKeys(ctx, at - keptMs),
-    purgeEvents(ctx, at - eventsKeptMs),
-    purgeAudit(ctx, at - auditKeptMs),
-  ]);
+  await ctx.db.batch([purgeKeys(ctx, at - keptMs), purgeEvents(ctx, at - eventsKeptMs)]);
 }
 
 export default defineFeature({
