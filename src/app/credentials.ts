@@ -4,6 +4,7 @@
  */
 import { needsFreshCheck, type Access, isPermission, isStaffPermission, roleHas, staffHas } from "#core/access";
 import type { Actor, Ctx, WorkspaceCtx } from "#core/context";
+import type { AnyEndpoint } from "#core/endpoint";
 import { personalWorkspaceId } from "#core/ids";
 import { requestLimit } from "#core/limits";
 import type { LimitOverrides, PlanName } from "#core/plans";
@@ -156,9 +157,13 @@ export function requireAccess(signedIn: SignedIn, access: Access): void {
 }
 
 /** The context of a signed-in request, after its own request limit was taken. */
-export async function enterWorkspace(ctx: Ctx, signedIn: SignedIn): Promise<WorkspaceCtx> {
+export async function enterWorkspace(
+  ctx: Ctx,
+  signedIn: SignedIn,
+  spec: Pick<AnyEndpoint, "limitClass">,
+): Promise<WorkspaceCtx> {
   const { actor, plan, overrides } = signedIn;
-  const limit = requestLimit({ kind: actor.kind, plan, overrides });
+  const limit = requestLimit({ kind: actor.kind, plan, overrides, limitClass: spec.limitClass ?? "default" });
   const principal = actor.kind === "user" ? signedIn.userId : actor.keyId;
   const entered = Object.assign(ctx, signedIn);
   if (limit) await ctx.takeLimit(limit, principal);

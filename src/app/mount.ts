@@ -35,7 +35,7 @@ async function answer(http: HttpContext, spec: AnyEndpoint): Promise<Response> {
   } else {
     const signedIn = await signIn(ctx, request, spec.access);
     requireAccess(signedIn, spec.access);
-    await enterWorkspace(ctx, signedIn);
+    await enterWorkspace(ctx, signedIn, spec);
   }
   if (spec.kind === "raw") {
     const response = (await spec.handle(ctx as never, (await readInput(http, spec)) as never)) as Response;

@@ -4,7 +4,7 @@
  */
 import type { Access } from "./access.ts";
 import type { Ctx, WorkspaceCtx } from "./context.ts";
-import type { OpenLimitName } from "./limits.ts";
+import type { LimitClass, OpenLimitName } from "./limits.ts";
 import type { ProblemCode } from "./problem.ts";
 import type { Output, Shape } from "./shape.ts";
 
@@ -50,6 +50,10 @@ interface Words<A extends Access, Params extends Schema, Query extends Schema> {
   access: A;
   /** The limit of an open operation; signed-in callers are always counted against their own. */
   limit?: OpenLimitName;
+  /** Which limit of an API key it takes from; `default` unless said. */
+  limitClass?: Exclude<LimitClass, "default">;
+  /** Asking is free: the request is not an API call of the plan's quota (usage, models, health). */
+  uncounted?: boolean;
   params?: Params;
   query?: Query;
   /** Codes beyond those that every operation may answer with. */

@@ -1,5 +1,5 @@
 /** The named rate limits. Each is exact over all isolates (durable/rate-limiter) and counted for one principal. */
-import type { LimitOverrides, PlanName } from "./plans.ts";
+import type { LimitOverrides, PlanLimits, PlanName } from "./plans.ts";
 import { limitsOf } from "./plans.ts";
 
 export interface Limit {
@@ -20,19 +20,29 @@ export const passwordChangeLimit: Limit = { name: "password-change", quota: 10, 
 
 export type OpenLimitName = keyof typeof openLimits;
 
+/** Which of a key's limits an operation takes from: those that ask a model and those that take many tasks have their own. */
+export type LimitClass = "default" | "chat" | "batch";
+
 interface Subject {
   kind: "user" | "api-key";
   plan: PlanName;
   overrides: LimitOverrides;
+  limitClass: LimitClass;
 }
 
-/** The limit on all requests of one person's sessions or of one API key; null: none. */
+const quotaOfClass = {
+  default: "apiKeyRequestsPerMinute",
+  chat: "chatRequestsPerMinute",
+  batch: "batchRequestsPerMinute",
+} as const satisfies Record<LimitClass, keyof PlanLimits>;
+
+/** The limit on all requests of one person's sessions, or on one API key's requests of a class; null: none. */
 export function requestLimit(subject: Subject): Limit | null {
   if (subject.kind === "user") {
     return { name: "session", quota: subject.overrides.sessionRequestsPerMinute ?? 600, windowSeconds: 60 };
   }
-  const quota = limitsOf(subject.plan, subject.overrides).apiKeyRequestsPerMinute;
-  return quota === null ? null : { name: "api-key", quota, windowSeconds: 60 };
+  const quota = limitsOf(subject.plan, subject.overrides)[quotaOfClass[subject.limitClass]];
+  return quota === null ? null : { name: subject.limitClass, quota, windowSeconds: 60 };
 }
 
 /** Conversions an hour of one workspace; null: none. */

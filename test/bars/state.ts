@@ -31,6 +31,7 @@ export function liftLimits(stateDir: string): void {
     storageBytes: null,
     conversionsPerHour: null,
     apiKeyRequestsPerMinute: null,
+    apiCallsPerMonth: null,
     sessionRequestsPerMinute: 100_000,
   };
   const database = new DatabaseSync(onlyWith(stateDir, databaseFiles, "workspaces"));
