@@ -263,3 +263,17 @@ export async function oldestDue(ctx: Db): Promise<number | null> {
 export function purgeEvents(ctx: Db, before: number): Statement {
   return ctx.db.delete(jobEvents).where(lt(jobEvents.at, before));
 }
+
+/**
+ * Forgets deliveries that ended before a time, so many at once; answers how many. Rows of the other lanes stay: what they made, a
+ * conversion for one, shows their end.
+ */
+export async function purgeDeliveries(ctx: Db, before: number, limit: number): Promise<number> {
+  const old = ctx.db
+    .select({ id: jobs.id })
+    .from(jobs)
+    .where(and(eq(jobs.lane, "delivery"), lt(jobs.endedAt, before)))
+    .limit(limit);
+  const gone = await ctx.db.delete(jobs).where(inArray(jobs.id, old)).returning({ id: jobs.id });
+  return gone.length;
+}

@@ -42,6 +42,7 @@ export const jobs = sqliteTable(
   (table) => [
     index("jobs_by_workspace").on(table.workspaceId, table.id),
     index("jobs_by_state").on(table.state, table.runAt),
+    index("jobs_by_end").on(table.lane, table.endedAt),
     check("jobs_fence_holds", sql`fence = 1`),
   ],
 );

@@ -3,13 +3,15 @@ import type { Ctx } from "#core/context";
 import { defineFeature } from "#core/feature";
 import type { Lane } from "#core/job";
 import { keptMs, purgeKeys } from "#core/idempotency-store";
-import { purgeEvents, takeDueJobs } from "#core/job-store";
+import { purgeDeliveries, purgeEvents, takeDueJobs } from "#core/job-store";
 import { defineSchedule } from "#core/schedule";
 import { routes } from "./routes.ts";
 
 const sweepPage = 100;
 const maxSweepPages = 20;
-const eventsKeptMs = 30 * 24 * 3_600_000;
+const dayMs = 24 * 3_600_000;
+const purgePage = 1_000;
+const maxPurgePages = 50;
 
 /** Offers again what was lost: hints never sent, runs that died, work whose time has come. */
 export async function sweep(ctx: Ctx): Promise<void> {
@@ -21,9 +23,12 @@ export async function sweep(ctx: Ctx): Promise<void> {
 }
 
 /** Forgets what has been kept long enough. */
-async function purge(ctx: Ctx): Promise<void> {
+export async function purge(ctx: Ctx): Promise<void> {
   const at = ctx.now();
-  await ctx.db.batch([purgeKeys(ctx, at - keptMs), purgeEvents(ctx, at - eventsKeptMs)]);
+  const before = at - ctx.settings.retentionDays.logs * dayMs;
+  await ctx.db.batch([purgeKeys(ctx, at - keptMs), purgeEvents(ctx, before)]);
+  for (let page = 0; page < maxPurgePages; page += 1)
+    if ((await purgeDeliveries(ctx, before, purgePage)) < purgePage) return;
 }
 
 export default defineFeature({

@@ -1,0 +1,1 @@
+CREATE INDEX `jobs_by_end` ON `jobs` (`lane`,`ended_at`);
