@@ -2,13 +2,14 @@
  * From a request to who asks: reads exactly one credential, checks it, and settles the one workspace that the request acts in.
  * The warm path touches memory only. A foreign workspace and an unknown one get the same answer.
  */
-import { needsFreshCheck, type Access, isPermission, isStaffPermission, roleHas, staffHas } from "#core/access";
+import { needsFreshCheck, isPermission, isStaffPermission, mayDo, staffHas } from "#core/access";
 import type { Actor, Ctx, WorkspaceCtx } from "#core/context";
 import type { AnyEndpoint } from "#core/endpoint";
 import { personalWorkspaceId } from "#core/ids";
-import { requestLimit } from "#core/limits";
+import { requestLimit, subUserLimits } from "#core/limits";
 import type { LimitOverrides, PlanName } from "#core/plans";
 import { Problem } from "#core/problem";
+import { isEndpointAllowed, permissionsOf, type SubUserGrant } from "#core/sub-user";
 import { checkOpaqueSession, checkSession } from "#durable/session-store/client";
 import { parseSessionToken } from "#durable/session-store/token";
 import { knownAccessToken, verifyAccessToken } from "#features/accounts/access-token";
@@ -25,6 +26,13 @@ export interface SignedIn {
   workspaceId: string;
   plan: PlanName;
   overrides: LimitOverrides;
+  subUser?: SubUserGrant;
+}
+
+/** What is asked for: the operation, and the workspace when the operation's own path names it. */
+export interface Asked {
+  spec: Pick<AnyEndpoint, "access" | "name" | "path">;
+  workspaceId: string | null;
 }
 
 /** The credential of a request, or null. Two different ones are refused: which of them acts would be a guess. */
@@ -42,19 +50,24 @@ export function readCredential(headers: Headers): string | null {
 }
 
 /** Checks the credential and returns who asks; throws a 401 or 404 problem. */
-export async function signIn(ctx: Ctx, request: Request, access: Access): Promise<SignedIn> {
+export async function signIn(ctx: Ctx, request: Request, asked: Asked): Promise<SignedIn> {
+  const { access } = asked.spec;
   const credential = readCredential(request.headers);
   if (credential === null) throw new Problem("credentials-required", challenge());
   if (credential.length > 4_096) throw invalid();
-  const fresh = needsFreshCheck(access);
+  const presented = {
+    text: credential,
+    fresh: needsFreshCheck(access),
+    workspaceId: asked.workspaceId ?? selectedWorkspace(request),
+  };
   return credential.startsWith("ovt_")
-    ? byApiKey(ctx, request, { text: credential, fresh })
-    : withStaff(ctx, await bySession(ctx, request, { text: credential, fresh }), access);
+    ? byApiKey(ctx, presented)
+    : withStaff(ctx, await bySession(ctx, presented), asked);
 }
 
 /** The role in the product is read for operations of staff only, and anew each time. */
-async function withStaff(ctx: Ctx, signedIn: SignedIn, access: Access): Promise<SignedIn> {
-  if (!isStaffPermission(access) || signedIn.actor.kind !== "user") return signedIn;
+async function withStaff(ctx: Ctx, signedIn: SignedIn, { spec }: Asked): Promise<SignedIn> {
+  if (!isStaffPermission(spec.access) || signedIn.actor.kind !== "user") return signedIn;
   const staff = await readStaff(ctx.db, signedIn.userId);
   return staff ? { ...signedIn, actor: { ...signedIn.actor, staff } } : signedIn;
 }
@@ -74,9 +87,11 @@ function expired(): Problem {
 interface Presented {
   text: string;
   fresh: boolean;
+  /** Null: the caller's own. */
+  workspaceId: string | null;
 }
 
-async function byApiKey(ctx: Ctx, request: Request, { text, fresh }: Presented): Promise<SignedIn> {
+async function byApiKey(ctx: Ctx, { text, fresh, workspaceId }: Presented): Promise<SignedIn> {
   const nowMs = ctx.now();
   let known: KnownKey | undefined = fresh ? undefined : knownKey(text, nowMs);
   if (!known) {
@@ -85,24 +100,24 @@ async function byApiKey(ctx: Ctx, request: Request, { text, fresh }: Presented):
     known = check.known;
   }
   const { id, key } = known;
-  const wanted = selectedWorkspace(request);
-  if (wanted !== null && wanted !== key.workspaceId) throw new Problem("workspace-not-found");
+  if (workspaceId !== null && workspaceId !== key.workspaceId) throw new Problem("workspace-not-found");
   return {
     actor: { kind: "api-key", userId: key.userId, keyId: id, mode: key.mode, scopes: key.scopes },
     userId: key.userId,
     workspaceId: key.workspaceId,
     plan: key.plan,
     overrides: key.overrides,
+    ...(key.subUser ? { subUser: key.subUser } : {}),
   };
 }
 
-async function bySession(ctx: Ctx, request: Request, { text, fresh }: Presented): Promise<SignedIn> {
+async function bySession(ctx: Ctx, { text, fresh, workspaceId }: Presented): Promise<SignedIn> {
   const nowMs = ctx.now();
   const maxAgeMs = fresh ? 0 : rememberMs;
   const opaque = parseSessionToken(text);
   if (opaque && opaque.kind !== "session") throw invalid();
   const subject = opaque ?? (await readAccessToken(ctx, text));
-  const wanted = selectedWorkspace(request) ?? personalWorkspaceId(subject.userId);
+  const wanted = workspaceId ?? personalWorkspaceId(subject.userId);
   const remembered = rememberedMembership(subject.userId, wanted, nowMs, maxAgeMs);
   const [session, membership] = await Promise.all([
     opaque
@@ -112,12 +127,18 @@ async function bySession(ctx: Ctx, request: Request, { text, fresh }: Presented)
   ]);
   if (!session.active) throw session.reason === "expired" ? expired() : invalid();
   if (!membership) throw new Problem("workspace-not-found");
+  return actingIn(membership, subject);
+}
+
+function actingIn(membership: Membership, { userId, sessionId }: { userId: string; sessionId: string }): SignedIn {
+  const { role, workspaceId, plan, overrides, subUser } = membership;
   return {
-    actor: { kind: "user", userId: subject.userId, sessionId: subject.sessionId, role: membership.role },
-    userId: subject.userId,
-    workspaceId: wanted,
-    plan: membership.plan,
-    overrides: membership.overrides,
+    actor: { kind: "user", userId, sessionId, role, ...(subUser ? { granted: permissionsOf(subUser) } : {}) },
+    userId,
+    workspaceId,
+    plan,
+    overrides,
+    ...(subUser ? { subUser } : {}),
   };
 }
 
@@ -144,16 +165,17 @@ function selectedWorkspace(request: Request): string | null {
 }
 
 /** Throws a 403 problem unless the caller may do what the operation asks for. */
-export function requireAccess(signedIn: SignedIn, access: Access): void {
-  const { actor } = signedIn;
+export function requireAccess({ actor, subUser }: SignedIn, spec: Asked["spec"]): void {
+  const { access } = spec;
   if (access === "session" && actor.kind !== "user") throw new Problem("session-required");
   if (isStaffPermission(access)) {
     if (actor.kind === "user" && actor.staff && staffHas(actor.staff, access)) return;
     throw new Problem("staff-only", { members: { requiredPermission: access } });
   }
   if (!isPermission(access)) return;
-  const allowed = actor.kind === "user" ? roleHas(actor.role, access) : actor.scopes.includes(access);
+  const allowed = actor.kind === "user" ? mayDo(actor, access) : actor.scopes.includes(access);
   if (!allowed) throw new Problem("permission-denied", { members: { requiredPermission: access } });
+  if (subUser && !isEndpointAllowed(subUser, spec)) throw new Problem("endpoint-not-allowed");
 }
 
 /** The context of a signed-in request, after its own request limit was taken. */
@@ -162,10 +184,12 @@ export async function enterWorkspace(
   signedIn: SignedIn,
   spec: Pick<AnyEndpoint, "limitClass">,
 ): Promise<WorkspaceCtx> {
-  const { actor, plan, overrides } = signedIn;
+  const { actor, plan, overrides, subUser } = signedIn;
   const limit = requestLimit({ kind: actor.kind, plan, overrides, limitClass: spec.limitClass ?? "default" });
   const principal = actor.kind === "user" ? signedIn.userId : actor.keyId;
   const entered = Object.assign(ctx, signedIn);
   if (limit) await ctx.takeLimit(limit, principal);
+  // Whatever it comes with, sessions and keys together: else each further key would be a way around the limit.
+  for (const own of subUser ? subUserLimits(subUser) : []) await ctx.takeLimit(own, `sub-user:${signedIn.userId}`);
   return entered;
 }

@@ -33,8 +33,9 @@ async function answer(http: HttpContext, spec: AnyEndpoint): Promise<Response> {
   if (spec.access === "public") {
     if (spec.limit) await ctx.takeOpenLimit(spec.limit);
   } else {
-    const signedIn = await signIn(ctx, request, spec.access);
-    requireAccess(signedIn, spec.access);
+    const named = spec.workspaceParam === undefined ? null : (http.req.param(spec.workspaceParam) ?? "");
+    const signedIn = await signIn(ctx, request, { spec, workspaceId: named });
+    requireAccess(signedIn, spec);
     await enterWorkspace(ctx, signedIn, spec);
   }
   if (spec.kind === "raw") {

@@ -32,6 +32,7 @@ export const permissions = {
   "members:write": { roles: admins, fresh: true },
   "sub-users:read": { roles: admins, fresh: true },
   "sub-users:write": { roles: admins, fresh: true },
+  "sub-users:invite": { roles: admins, fresh: true },
   "audit-log:read": { roles: admins, fresh: true },
   "usage:read": { roles: everyone },
   "usage:report": { roles: admins },
@@ -101,6 +102,14 @@ export function staffHas(staff: Staff, permission: StaffPermission): boolean {
 
 export function roleHas(role: WorkspaceRole, permission: Permission): boolean {
   return (permissions[permission].roles as readonly WorkspaceRole[]).includes(role);
+}
+
+/** What a person has by the role in the workspace or, as a sub-user who has none, by what was granted. */
+export function mayDo(
+  person: { role: WorkspaceRole | null; granted?: readonly Permission[] },
+  permission: Permission,
+): boolean {
+  return person.role === null ? (person.granted ?? []).includes(permission) : roleHas(person.role, permission);
 }
 
 export function needsFreshCheck(access: Access): boolean {

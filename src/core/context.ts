@@ -7,14 +7,25 @@ import type { Limit, OpenLimitName } from "./limits.ts";
 import type { Log } from "./log.ts";
 import type { LimitOverrides, PlanName } from "./plans.ts";
 import type { Outbound } from "./outbound.ts";
+import type { SubUserGrant } from "./sub-user.ts";
 import type { Lane } from "./work.ts";
 
 export type Database = DrizzleD1Database;
 
 export type Actor =
   | { kind: "anonymous" }
-  /** `staff` is read, anew each time, for operations that ask for a staff permission only. */
-  | { kind: "user"; userId: string; sessionId: string; role: WorkspaceRole; staff?: Staff }
+  /**
+   * `role` is null for sub-users, who have what was `granted` instead. `staff` is read, anew each time, for operations that ask for a
+   * staff permission only.
+   */
+  | {
+      kind: "user";
+      userId: string;
+      sessionId: string;
+      role: WorkspaceRole | null;
+      granted?: readonly Permission[];
+      staff?: Staff;
+    }
   | { kind: "api-key"; userId: string; keyId: string; mode: "live" | "test"; scopes: readonly Permission[] }
   | { kind: "system" };
 
@@ -58,4 +69,6 @@ export interface WorkspaceCtx extends Ctx {
   workspaceId: string;
   plan: PlanName;
   overrides: LimitOverrides;
+  /** What the person may do and use, when it is a sub-user. */
+  subUser?: SubUserGrant;
 }

@@ -1,6 +1,7 @@
 /** The named rate limits. Each is exact over all isolates (durable/rate-limiter) and counted for one principal. */
 import type { LimitOverrides, PlanLimits, PlanName } from "./plans.ts";
 import { limitsOf } from "./plans.ts";
+import type { SubUserGrant } from "./sub-user.ts";
 
 export interface Limit {
   name: string;
@@ -49,4 +50,12 @@ export function requestLimit(subject: Subject): Limit | null {
 export function conversionLimit(plan: PlanName, overrides: LimitOverrides): Limit | null {
   const quota = limitsOf(plan, overrides).conversionsPerHour;
   return quota === null ? null : { name: "conversions", quota, windowSeconds: 3_600 };
+}
+
+/** Beside the limits of its sessions and keys. */
+export function subUserLimits({ limits }: SubUserGrant): Limit[] {
+  return [
+    { name: "sub-user-minute", quota: limits.requests_per_minute, windowSeconds: 60 },
+    { name: "sub-user-hour", quota: limits.requests_per_hour, windowSeconds: 3_600 },
+  ];
 }

@@ -5,7 +5,8 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Database } from "#core/context";
 import type { Settings } from "#core/env";
-import { roleHas } from "#core/access";
+import { mayDo } from "#core/access";
+import { permissionsOf } from "#core/sub-user";
 import { BoundedMap } from "#lib/bounded-map";
 import { readKey } from "./key-format.ts";
 import { type CheckedKey, findForCheck, touchKey } from "./store.ts";
@@ -48,9 +49,10 @@ export async function checkKey(
   if (isExpired(key, nowMs)) return { ok: false, reason: "expired" };
   if (nowMs - (key.lastUsedAt ?? 0) > touchEveryMs)
     deps.later(Promise.resolve(deps.db.batch([touchKey(deps.db, read.id, nowMs)])));
+  const maker = { role: key.role, granted: key.subUser ? permissionsOf(key.subUser) : [] };
   const known = {
     id: read.id,
-    key: { ...key, scopes: key.scopes.filter((scope) => roleHas(key.role, scope)) },
+    key: { ...key, scopes: key.scopes.filter((scope) => mayDo(maker, scope)) },
     readAt: nowMs,
   };
   remembered.set(text, known);

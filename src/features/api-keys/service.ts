@@ -1,5 +1,5 @@
 /** Making, listing, changing and deleting API keys. The check on the request path is check.ts. */
-import { type Permission, permissionNames, permissions, roleHas } from "#core/access";
+import { type Permission, permissionNames, permissions, mayDo } from "#core/access";
 import { auditEntry } from "#core/audit";
 import type { WorkspaceCtx } from "#core/context";
 import { readCursor, toPage, type PageQuery } from "#core/page";
@@ -35,8 +35,11 @@ interface NewKey {
 }
 
 export async function createKey(ctx: WorkspaceCtx, given: NewKey) {
-  if ((await countKeys(ctx)) >= maxKeys)
-    throw new Problem("api-key-limit-reached", { detail: `At most ${maxKeys} keys a workspace.` });
+  const most = ctx.subUser?.limits.max_api_keys ?? maxKeys;
+  if ((await countKeys(ctx)) >= most)
+    throw new Problem("api-key-limit-reached", {
+      detail: ctx.subUser ? `At most ${most} keys for you.` : `At most ${most} keys a workspace.`,
+    });
   const scopes =
     given.scopes ?? permissionNames.filter((name) => mayGrant(ctx, name) && !("fresh" in permissions[name]));
   refuseEscalation(ctx, scopes);
@@ -66,7 +69,7 @@ export async function createKey(ctx: WorkspaceCtx, given: NewKey) {
 
 /** Nobody hands out what they may not do themselves. */
 function mayGrant(ctx: WorkspaceCtx, permission: Permission): boolean {
-  if (ctx.actor.kind === "user") return roleHas(ctx.actor.role, permission);
+  if (ctx.actor.kind === "user") return mayDo(ctx.actor, permission);
   return ctx.actor.kind === "api-key" && ctx.actor.scopes.includes(permission);
 }
 

@@ -1,8 +1,9 @@
 /** Every statement about API keys. */
-import { and, count, desc, eq, isNull, lt } from "drizzle-orm";
+import { and, count, desc, eq, isNotNull, isNull, lt, or } from "drizzle-orm";
 import type { Database, WorkspaceCtx } from "#core/context";
 import type { Statement } from "#core/job";
 import { users } from "#features/accounts/tables";
+import { subUsers } from "#features/sub-users/tables";
 import { workspaceMembers, workspaces } from "#features/workspaces/tables";
 import { apiKeys, type ApiKeyRow } from "./tables.ts";
 
@@ -21,18 +22,41 @@ export async function findForCheck(db: Database, id: string) {
       plan: workspaces.plan,
       overrides: workspaces.limitOverrides,
       role: workspaceMembers.role,
+      permissions: subUsers.permissions,
+      limits: subUsers.limits,
     })
     .from(apiKeys)
     .innerJoin(workspaces, eq(workspaces.id, apiKeys.workspaceId))
     .innerJoin(users, eq(users.id, apiKeys.userId))
-    .innerJoin(
+    .leftJoin(
       workspaceMembers,
-      and(eq(workspaceMembers.workspaceId, apiKeys.workspaceId), eq(workspaceMembers.userId, apiKeys.userId)),
+      and(
+        eq(workspaceMembers.workspaceId, apiKeys.workspaceId),
+        eq(workspaceMembers.userId, apiKeys.userId),
+        isNull(users.parentWorkspaceId),
+      ),
+    )
+    .leftJoin(
+      subUsers,
+      and(
+        eq(subUsers.userId, apiKeys.userId),
+        eq(subUsers.workspaceId, apiKeys.workspaceId),
+        eq(subUsers.workspaceId, users.parentWorkspaceId),
+        eq(subUsers.active, true),
+      ),
     )
     .where(
-      and(eq(apiKeys.id, id), isNull(apiKeys.deletedAt), isNull(workspaces.deletedAt), eq(users.status, "active")),
+      and(
+        eq(apiKeys.id, id),
+        isNull(apiKeys.deletedAt),
+        isNull(workspaces.deletedAt),
+        eq(users.status, "active"),
+        or(isNotNull(workspaceMembers.role), isNotNull(subUsers.userId)),
+      ),
     );
-  return row ?? null;
+  if (!row) return null;
+  const { permissions, limits, ...key } = row;
+  return { ...key, subUser: permissions && limits ? { permissions, limits } : null };
 }
 
 export type CheckedKey = NonNullable<Awaited<ReturnType<typeof findForCheck>>>;
@@ -47,7 +71,13 @@ export function insertKey(ctx: WorkspaceCtx, row: typeof apiKeys.$inferInsert): 
   return ctx.db.insert(apiKeys).values(row).onConflictDoUpdate({ target: apiKeys.id, set: { hash, start } });
 }
 
-const living = (ctx: WorkspaceCtx) => and(eq(apiKeys.workspaceId, ctx.workspaceId), isNull(apiKeys.deletedAt));
+/** A sub-user sees and counts its own keys only. */
+const living = (ctx: WorkspaceCtx) =>
+  and(
+    eq(apiKeys.workspaceId, ctx.workspaceId),
+    isNull(apiKeys.deletedAt),
+    ctx.subUser ? eq(apiKeys.userId, ctx.userId) : undefined,
+  );
 
 export async function findKey(ctx: WorkspaceCtx, id: string): Promise<ApiKeyRow | null> {
   const [row] = await ctx.db

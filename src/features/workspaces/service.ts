@@ -1,7 +1,10 @@
 /** Who may act in which workspace, remembered by the isolate for at most ten seconds. */
-import type { Database } from "#core/context";
+import type { WorkspaceRole } from "#core/access";
+import type { Ctx, Database } from "#core/context";
+import type { Statement } from "#core/job";
+import type { PlanName } from "#core/plans";
 import { BoundedMap } from "#lib/bounded-map";
-import { findMembership, type Membership } from "./store.ts";
+import { findMembership, type Membership, updatePlan } from "./store.ts";
 
 export { insertPersonalWorkspace } from "./store.ts";
 export type { Membership } from "./store.ts";
@@ -34,4 +37,14 @@ export async function readMembership(
   const membership = await findMembership(db, userId, workspaceId);
   remembered.set(`${userId} ${workspaceId}`, { membership, readAt: nowMs });
   return membership;
+}
+
+/** The person's role in the workspace as it is now; null for sub-users and for everybody who does not belong to it. */
+export async function roleIn(ctx: Ctx, workspaceId: string, userId: string): Promise<WorkspaceRole | null> {
+  return (await readMembership(ctx.db, userId, workspaceId, ctx.now()))?.role ?? null;
+}
+
+/** The statements that give a workspace another plan; `at` is when it counts from. */
+export function setPlan(db: Database, workspaceId: string, change: { plan: PlanName; at: number }): Statement[] {
+  return [updatePlan(db, workspaceId, change.plan)];
 }

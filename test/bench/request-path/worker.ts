@@ -11,7 +11,9 @@ export { Hasher, Ledger, RateLimiter, SessionStore } from "../../../src/durable/
 async function checkManyTimes(request: Request, env: Bindings, execution: ExecutionContext): Promise<Response> {
   const times = Number(new URL(request.url).searchParams.get("times"));
   const ctx = makeContext(env, execution, { origin: { address: "bench", userAgent: "bench" } });
-  for (let count = 0; count < times; count += 1) requireAccess(await signIn(ctx, request, "jobs:read"), "jobs:read");
+  const spec = { access: "jobs:read", name: "listJobs", path: "/v1/jobs" } as const;
+  for (let count = 0; count < times; count += 1)
+    requireAccess(await signIn(ctx, request, { spec, workspaceId: null }), spec);
   return new Response(String(times));
 }
 
