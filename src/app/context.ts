@@ -1,6 +1,7 @@
 /** Builds the one context of HTTP requests, queue messages, cron ticks and jobs. The only place that turns bindings into abilities. */
 import { createHash } from "node:crypto";
 import { drizzle } from "drizzle-orm/d1";
+import { makeMailer } from "#adapters/mail/mailer";
 import { outbound } from "#adapters/outbound";
 import type { Ctx, Origin } from "#core/context";
 import { type Bindings, queueOf, readSettings } from "#core/env";
@@ -53,6 +54,7 @@ export function makeContext(env: Bindings, execution: Execution, occasion: Occas
     },
     log: keepingLog(platformLog({ requestId }), () => ctx),
     outbound,
+    mailer: makeMailer(),
     later: (work) => execution.waitUntil(work.catch((error: unknown) => ctx.log("error", "later.failed", { error }))),
     offer: (message) => offer(ctx, message),
     runNow: (jobId) => runJob(ctx, jobId).then(() => undefined),

@@ -7,6 +7,7 @@ import conversions from "#features/conversions/index";
 import jobs from "#features/jobs/index";
 import media from "#features/media/index";
 import monitoring from "#features/monitoring/index";
+import notifications from "#features/notifications/index";
 import secrets from "#features/secrets/index";
 
 export const features: readonly Feature[] = [
@@ -18,4 +19,5 @@ export const features: readonly Feature[] = [
   jobs,
   monitoring,
   auditLog,
+  notifications,
 ];

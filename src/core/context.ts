@@ -5,6 +5,7 @@ import type { Bindings, Settings } from "./env.ts";
 import type { IdKind } from "./ids.ts";
 import type { Limit, OpenLimitName } from "./limits.ts";
 import type { Log } from "./log.ts";
+import type { Mailer } from "./mailer.ts";
 import type { LimitOverrides, PlanName } from "./plans.ts";
 import type { Outbound } from "./outbound.ts";
 import type { SubUserGrant } from "./sub-user.ts";
@@ -52,6 +53,8 @@ export interface Ctx {
   log: Log;
   /** The only way to the network outside. */
   outbound: Outbound;
+  /** Hands one mail to the transport that the settings name. Only the job that sends mails calls it; features ask for a mail by `mailJob`. */
+  mailer: Mailer;
   /** Runs after the answer, for at most 30 s (the platform's limit): only what may be lost. */
   later(work: Promise<unknown>): void;
   /** Hints the queue that a job is due. A hint that is lost is given again by the sweeper. */

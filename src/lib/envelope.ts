@@ -2,7 +2,7 @@
  * Wraps keys and small secrets with AES-256-GCM under a key-encryption key, bound to a text that says what they are for.
  * Makes no randomness of its own and never puts plaintext or key bytes into an error.
  */
-import { hkdfSync } from "node:crypto";
+import { createCipheriv, hkdfSync } from "node:crypto";
 
 const version = 1;
 const nonceBytes = 12;
@@ -48,6 +48,18 @@ export async function wrap(kek: CryptoKey, plaintext: Uint8Array, options: WrapO
   bytes.set(nonce, 1);
   bytes.set(new Uint8Array(sealed), 1 + nonceBytes);
   return bytes.toBase64();
+}
+
+/** The same envelope, from the key's 32 bytes and without a promise: for rows that are made in the middle of a batch. */
+export function wrapAtOnce(rawKek: Uint8Array, plaintext: Uint8Array, options: WrapOptions): string {
+  if (plaintext.length > maxPlaintextBytes)
+    throw new RangeError(`an envelope holds at most ${maxPlaintextBytes} bytes`);
+  if (rawKek.length !== keyBytes) throw new RangeError(`a key has ${keyBytes} bytes`);
+  const nonce = new Uint8Array(options.random(nonceBytes));
+  if (nonce.length !== nonceBytes) throw new RangeError(`the nonce must have ${nonceBytes} bytes`);
+  const cipher = createCipheriv("aes-256-gcm", rawKek, nonce).setAAD(new TextEncoder().encode(options.aadText));
+  const sealed = [cipher.update(plaintext), cipher.final(), cipher.getAuthTag()];
+  return Buffer.concat([new Uint8Array([version]), nonce, ...sealed]).toString("base64");
 }
 
 /** The plaintext, or an EnvelopeError. */

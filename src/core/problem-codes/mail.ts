@@ -7,4 +7,9 @@ export const mailProblems = {
     title: "The e-mail address is not verified",
     suggestion: "Verify it: POST /v1/email/send-verification, then POST /v1/email/verify.",
   },
+  "mail-refused": {
+    status: 422,
+    title: "The mail was refused",
+    suggestion: "Check the address; staff see in GET /v1/admin/outbox what the other side said.",
+  },
 } as const satisfies Record<string, ProblemKind>;
