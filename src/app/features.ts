@@ -9,9 +9,11 @@ import media from "#features/media/index";
 import monitoring from "#features/monitoring/index";
 import notifications from "#features/notifications/index";
 import secrets from "#features/secrets/index";
+import signInMethods from "#features/sign-in-methods/index";
 
 export const features: readonly Feature[] = [
   accounts,
+  signInMethods,
   apiKeys,
   media,
   conversions,

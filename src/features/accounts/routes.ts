@@ -49,7 +49,17 @@ export const routes = [
     body: loginBody,
     acceptsForm: true,
     returns: signedInShape,
-    problems: ["sign-in-failed", "sign-in-locked", "hashing-busy", "rate-limited", "server-owned-member"],
+    problems: [
+      "sign-in-failed",
+      "sign-in-locked",
+      "second-factor-required",
+      "second-factor-wrong",
+      "second-factor-locked",
+      "sign-in-ticket-invalid",
+      "hashing-busy",
+      "rate-limited",
+      "server-owned-member",
+    ],
     handle: async (ctx, { body }) => {
       const { user, plan, tokens } = await signIn.signIn(ctx, body);
       return { ...tokens, user: service.toUser(user, plan) };

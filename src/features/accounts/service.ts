@@ -10,6 +10,7 @@ import { beginSignIn, revokeAllSessions, signInAbandoned, signInSucceeded } from
 import { insertPersonalWorkspace } from "#features/workspaces/service";
 import { addressHash, displayName, isCommonPassword, newUserRow } from "./rules.ts";
 export { readStaff } from "./store.ts";
+export { enter, type SignedInUser, startSession } from "./sign-in.ts";
 import { locked, type SessionChoice, startSession } from "./sign-in.ts";
 import type { UserShape } from "./shapes.ts";
 import { findByEmail, findById, insertUser, isStalePassword, replacePassword, updateUser } from "./store.ts";
@@ -153,6 +154,11 @@ export async function changePassword(ctx: WorkspaceCtx, given: { currentPassword
   }
   await endOtherSessions(ctx);
   return { message: "Password changed; all other sessions were ended." };
+}
+
+/** For what a stolen session alone must not do. Throws `password-wrong`, `sign-in-locked` or `hashing-busy`. */
+export async function requireRecentPassword(ctx: WorkspaceCtx, password: string): Promise<void> {
+  await requirePassword(ctx, await currentUser(ctx), password);
 }
 
 /** Five wrong ones lock changing, not signing in: a stolen session must not try passwords until one fits. */

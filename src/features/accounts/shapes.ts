@@ -43,6 +43,16 @@ export const registerBody = shape(() =>
   }).meta({ id: "Register" }),
 );
 
+/** The second half of a sign-in that was answered `second-factor-required`. */
+const secondFactorMembers = () => ({
+  ticket: z.string().max(3_000).optional().meta({
+    description:
+      "From a `second-factor-required` answer; then totp_code or recovery_code instead of address and password.",
+  }),
+  totp_code: z.string().max(10).optional(),
+  recovery_code: z.string().max(40).optional(),
+});
+
 export const loginBody = shape(() =>
   legacyBody({
     email: z
@@ -52,13 +62,22 @@ export const loginBody = shape(() =>
       .optional()
       .meta({ description: "E-mail address or user name.", example: "ada@example.com" }),
     username: z.string().trim().max(254).optional(),
-    password: z.string().max(4_096).meta({ example: "correct horse battery staple" }),
+    password: z.string().max(4_096).optional().meta({ example: "correct horse battery staple" }),
+    ...secondFactorMembers(),
     sessionKind: sessionKind(),
   })
-    .refine((body) => (body.email ?? body.username ?? "") !== "", {
+    .refine((body) => body.ticket !== undefined || (body.email ?? body.username ?? "") !== "", {
       path: ["email"],
       message: "e-mail address or user name is required",
     })
+    .refine((body) => body.ticket !== undefined || body.password !== undefined, {
+      path: ["password"],
+      message: "password is required",
+    })
+    .refine(
+      (body) => body.ticket === undefined || (body.totp_code === undefined) !== (body.recovery_code === undefined),
+      { path: ["totp_code"], message: "with a ticket, one of totp_code and recovery_code is required" },
+    )
     .meta({ id: "Login" }),
 );
 

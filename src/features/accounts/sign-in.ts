@@ -18,13 +18,20 @@ import {
   signInSucceeded,
 } from "#durable/session-store/client";
 import { parseSessionToken } from "#durable/session-store/token";
+import {
+  passSecondFactor,
+  readSecondFactorTicket,
+  requireSamePassword,
+  requireSecondFactor,
+  type SecondFactor,
+} from "#features/sign-in-methods/check";
 import { readMembership } from "#features/workspaces/service";
 import { accessTokenSeconds, issueAccessToken } from "./access-token.ts";
 import { busy, hasherChoice } from "./hashing.ts";
 import { addressHash } from "./rules.ts";
 import { inPlace } from "./sign-in-places.ts";
 import type { TokenShape } from "./shapes.ts";
-import { findByEmail, findByUsername, isStalePassword, replacePassword, updateUser } from "./store.ts";
+import { findByEmail, findById, findByUsername, isStalePassword, replacePassword, updateUser } from "./store.ts";
 import type { UserRow } from "./tables.ts";
 
 const refreshTtlSeconds = 7 * 86_400;
@@ -32,14 +39,16 @@ const opaqueTtlSeconds = 7 * 86_400;
 
 export type SessionChoice = "access-token" | "opaque";
 
-interface Attempt {
+interface Attempt extends SecondFactor {
   email?: string | undefined;
   username?: string | undefined;
-  password: string;
+  password?: string | undefined;
+  /** Of a sign-in whose password was right and whose second factor is outstanding. */
+  ticket?: string | undefined;
   sessionKind: SessionChoice;
 }
 
-interface SignedInUser {
+export interface SignedInUser {
   user: UserRow;
   plan: PlanName;
   tokens: TokenShape;
@@ -49,7 +58,9 @@ interface SignedInUser {
 export function signIn(ctx: Ctx, given: Attempt): Promise<SignedInUser> {
   return inPlace(ctx, async () => {
     await ctx.takeOpenLimit("sign-in");
-    return attemptSignIn(ctx, given);
+    return given.ticket === undefined
+      ? attemptSignIn(ctx, given)
+      : finishSignIn(ctx, { ...given, ticket: given.ticket });
   });
 }
 
@@ -64,19 +75,39 @@ async function attemptSignIn(ctx: Ctx, given: Attempt): Promise<SignedInUser> {
     signInFailed(ctx, user, "account_locked");
     throw locked(ctx, attempt.lockedUntilMs ?? ctx.now());
   }
-  const { needsUpgrade } = await comparePassword(ctx, { user, password: given.password, lock });
+  const { needsUpgrade } = await comparePassword(ctx, { user, password: given.password ?? "", lock });
   if (!user) throw new Problem("sign-in-failed");
+  await signInSucceeded(ctx.objects.SESSION_STORE, lock);
+  if (needsUpgrade) ctx.later(upgradeHash(ctx, user, given.password ?? ""));
+  await requireSecondFactor(ctx, user);
+  return enter(ctx, user, { sessionKind: given.sessionKind, method: "password" });
+}
+
+/** The second half of a sign-in that was asked for its second factor. */
+async function finishSignIn(ctx: Ctx, given: Attempt & { ticket: string }): Promise<SignedInUser> {
+  const ticket = readSecondFactorTicket(ctx, given.ticket);
+  const user = await findById(ctx.db, ticket.userId);
+  if (user?.status !== "active") throw new Problem("sign-in-ticket-invalid");
+  requireSamePassword(ctx, ticket, user);
+  await passSecondFactor(ctx, user.id, given);
+  return enter(ctx, user, { sessionKind: given.sessionKind, method: "second-factor" });
+}
+
+/** The last step of every way to sign in: all that had to be proven was proven. `method` goes into the audit entry. */
+export async function enter(
+  ctx: Ctx,
+  user: UserRow,
+  how: { sessionKind: SessionChoice; method: string },
+): Promise<SignedInUser> {
   const workspaceId = personalWorkspaceId(user.id);
   const [tokens, membership] = await Promise.all([
-    startSession(ctx, user.id, given.sessionKind),
+    startSession(ctx, user.id, how.sessionKind),
     readMembership(ctx.db, user.id, workspaceId, ctx.now()),
-    signInSucceeded(ctx.objects.SESSION_STORE, lock),
     ctx.db.batch([
       updateUser(ctx.db, user.id, { lastLoginAt: ctx.now() }),
-      auditEntry({ ...ctx, workspaceId }, "account.signed-in", { target: user.id }),
+      auditEntry({ ...ctx, workspaceId }, "account.signed-in", { target: user.id, details: { method: how.method } }),
     ]),
   ]);
-  if (needsUpgrade) ctx.later(upgradeHash(ctx, user, given.password));
   return { user, plan: membership?.plan ?? "free", tokens };
 }
 
