@@ -24,6 +24,8 @@ type Image = { fileName: string; bytes: Uint8Array<ArrayBuffer> };
 let person: Person;
 let conversion: { id: string };
 let images: [Image, Image];
+/** The second image, uploaded once. */
+let secondId: string;
 let audioHash: string;
 
 beforeAll(async () => {
@@ -33,6 +35,7 @@ beforeAll(async () => {
   audioHash = await sha256(audio);
   conversion = await sealed(person, audio);
   images = (await downloadImages(person, conversion.id)) as [Image, Image];
+  secondId = await upload("two.png", images[1].bytes);
 });
 
 const upload = (fileName: string, bytes: Uint8Array, by = person) => storeFile(by, fileName, bytes);
@@ -98,7 +101,7 @@ describe("opening uploaded images", () => {
 
   it("takes images that another tool has packed anew without loss", async () => {
     const repacked = changed(images[0].bytes, () => undefined);
-    const fileIds = [await upload("one.png", repacked), await upload("two.png", images[1].bytes)];
+    const fileIds = [await upload("one.png", repacked), secondId];
     expect((await open(person, { fileIds })).body.conversion.sha256).toBe(audioHash);
   });
 
@@ -110,8 +113,9 @@ describe("opening uploaded images", () => {
       "strange.mp3": "strange.mp3",
       'a"b\r\n.wav': "ab.wav",
     };
+    const small = await sealed(person, wav(3_000));
     for (const [asked, given] of Object.entries(names)) {
-      const opened = await open(person, { conversionId: conversion.id, outputFileName: asked });
+      const opened = await open(person, { conversionId: small.id, outputFileName: asked });
       expect(opened.body.conversion.outputFileName).toBe(given);
       const file = await person.call("GET", `/v1/files/${opened.body.conversion.outputFileId}`);
       expect(file.body).toMatchObject({ name: given, contentType: "audio/wav" });
@@ -122,7 +126,7 @@ describe("opening uploaded images", () => {
 describe("images that cannot be opened", () => {
   /** Opens the two images with the first one replaced. */
   async function withFirst(fileName: string, bytes: Uint8Array) {
-    const fileIds = [await upload("two.png", images[1].bytes), await upload(fileName, bytes)];
+    const fileIds = [secondId, await upload(fileName, bytes)];
     return open(person, { fileIds });
   }
 
@@ -230,7 +234,7 @@ describe("images that cannot be opened", () => {
       body: { code: "images-missing", missing: [1] },
     });
     const twin = changed(images[1].bytes, (rgb) => (rgb[1_000] = (rgb[1_000] ?? 0) ^ 1));
-    const fileIds = [one, await upload("two.png", images[1].bytes), await upload("twin.png", twin)];
+    const fileIds = [one, secondId, await upload("twin.png", twin)];
     expect(await open(person, { fileIds })).toMatchObject({
       status: 422,
       body: { code: "image-doubled", index: 1, fileName: "twin.png" },
@@ -260,7 +264,7 @@ describe("images that cannot be opened", () => {
       .first<{ fileId: string; uploadId: string | null }>();
     expect(row?.uploadId).toBeNull();
     expect((await person.call("GET", `/v1/files/${row?.fileId}`)).status).toBe(404);
-    expect(await content(person, fileIds[0] ?? "")).toEqual(images[0].bytes);
+    expect(await sha256(await content(person, fileIds[0] ?? ""))).toBe(await sha256(images[0].bytes));
   });
 });
 
