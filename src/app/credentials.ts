@@ -27,6 +27,7 @@ export interface SignedIn {
   plan: PlanName;
   overrides: LimitOverrides;
   subUser?: SubUserGrant;
+  emailVerifiedAt: number | null;
 }
 
 /** What is asked for: the operation, and the workspace when the operation's own path names it. */
@@ -94,12 +95,14 @@ interface Presented {
 async function byApiKey(ctx: Ctx, { text, fresh, workspaceId }: Presented): Promise<SignedIn> {
   const nowMs = ctx.now();
   let known: KnownKey | undefined = fresh ? undefined : knownKey(text, nowMs);
-  if (!known) {
+  if (!known || isUnverified(ctx, known.key)) {
     const check = await checkKey(ctx, text, nowMs);
     if (!check.ok) throw check.reason === "expired" ? expired() : invalid();
     known = check.known;
   }
   const { id, key } = known;
+  if (key.sessionId !== null && !(await isLivingSession(ctx, key.userId, { sessionId: key.sessionId, fresh })))
+    throw invalid();
   if (workspaceId !== null && workspaceId !== key.workspaceId) throw new Problem("workspace-not-found");
   return {
     actor: { kind: "api-key", userId: key.userId, keyId: id, mode: key.mode, scopes: key.scopes },
@@ -108,7 +111,18 @@ async function byApiKey(ctx: Ctx, { text, fresh, workspaceId }: Presented): Prom
     plan: key.plan,
     overrides: key.overrides,
     ...(key.subUser ? { subUser: key.subUser } : {}),
+    emailVerifiedAt: key.emailVerifiedAt,
   };
+}
+
+/** The key of a session ends with it. */
+async function isLivingSession(
+  ctx: Ctx,
+  userId: string,
+  { sessionId, fresh }: { sessionId: string; fresh: boolean },
+): Promise<boolean> {
+  const options = { nowMs: ctx.now(), maxAgeMs: fresh ? 0 : rememberMs, waitUntil: ctx.later };
+  return (await checkSession(ctx.objects.SESSION_STORE, { userId, sessionId }, options)).active;
 }
 
 async function bySession(ctx: Ctx, { text, fresh, workspaceId }: Presented): Promise<SignedIn> {
@@ -118,7 +132,7 @@ async function bySession(ctx: Ctx, { text, fresh, workspaceId }: Presented): Pro
   if (opaque && opaque.kind !== "session") throw invalid();
   const subject = opaque ?? (await readAccessToken(ctx, text));
   const wanted = workspaceId ?? personalWorkspaceId(subject.userId);
-  const remembered = rememberedMembership(subject.userId, wanted, nowMs, maxAgeMs);
+  const remembered = usableMembership(ctx, rememberedMembership(subject.userId, wanted, nowMs, maxAgeMs));
   const [session, membership] = await Promise.all([
     opaque
       ? checkOpaqueSession(ctx.objects.SESSION_STORE, opaque, { nowMs, maxAgeMs, waitUntil: ctx.later })
@@ -131,15 +145,32 @@ async function bySession(ctx: Ctx, { text, fresh, workspaceId }: Presented): Pro
 }
 
 function actingIn(membership: Membership, { userId, sessionId }: { userId: string; sessionId: string }): SignedIn {
-  const { role, workspaceId, plan, overrides, subUser } = membership;
+  const { role, workspaceId, plan, overrides, subUser, emailVerifiedAt } = membership;
   return {
     actor: { kind: "user", userId, sessionId, role, ...(subUser ? { granted: permissionsOf(subUser) } : {}) },
     userId,
     workspaceId,
     plan,
     overrides,
+    emailVerifiedAt,
     ...(subUser ? { subUser } : {}),
   };
+}
+
+/** Who was not verified when it was read may be by now, and then goes on at once. */
+function usableMembership(ctx: Ctx, known: Membership | null | undefined): Membership | null | undefined {
+  return known && isUnverified(ctx, known) ? undefined : known;
+}
+
+function isUnverified(ctx: Ctx, known: { emailVerifiedAt: number | null }): boolean {
+  return ctx.settings.emailVerification.enabled && known.emailVerifiedAt === null;
+}
+
+/** Until the address is verified (where that is asked for), no API key works, none is made, and models are closed. */
+export function requireVerifiedEmail(ctx: Ctx, signedIn: SignedIn, access: AnyEndpoint["access"]): void {
+  if (!isUnverified(ctx, signedIn)) return;
+  const isClosed = signedIn.actor.kind === "api-key" || access === "models:use" || access === "api-keys:write";
+  if (isClosed) throw new Problem("email-not-verified");
 }
 
 async function membershipOf(ctx: Ctx, userId: string, workspaceId: string): Promise<Membership | null> {

@@ -9,7 +9,7 @@ import { Reply } from "#core/endpoint";
 import type { Bindings } from "#core/env";
 import { Problem } from "#core/problem";
 import type { Shape } from "#core/shape";
-import { enterWorkspace, requireAccess, signIn } from "./credentials.ts";
+import { enterWorkspace, requireAccess, requireVerifiedEmail, signIn } from "./credentials.ts";
 import type { AppCtx } from "./app-context.ts";
 import { makeContext } from "./context.ts";
 import type { Answer, RawInput } from "./exchange.ts";
@@ -36,6 +36,7 @@ async function answer(http: HttpContext, spec: AnyEndpoint): Promise<Response> {
     const named = spec.workspaceParam === undefined ? null : (http.req.param(spec.workspaceParam) ?? "");
     const signedIn = await signIn(ctx, request, { spec, workspaceId: named });
     requireAccess(signedIn, spec);
+    requireVerifiedEmail(ctx, signedIn, spec.access);
     await enterWorkspace(ctx, signedIn, spec);
   }
   if (spec.kind === "raw") {

@@ -63,6 +63,12 @@ export const identityProblems = {
     suggestion: "Grant only what you may do yourself.",
   },
   "api-key-limit-reached": { status: 409, title: "Too many API keys", suggestion: "Delete keys that are not used." },
+  "session-not-found": { status: 404, title: "No such session", suggestion: "See GET /v1/auth/sessions." },
+  "sole-owner": {
+    status: 409,
+    title: "You are the only owner of a workspace with other members",
+    suggestion: "Transfer the workspaces named in workspaces, or delete them first.",
+  },
   "use-oauth": {
     status: 410,
     title: "This sign-in is gone",

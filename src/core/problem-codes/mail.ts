@@ -22,4 +22,29 @@ export const mailProblems = {
     title: "The unsubscribe link is not valid",
     suggestion: "Use the whole link of the mail, or change PUT /v1/users/preferences.",
   },
+  "email-verification-disabled": {
+    status: 400,
+    title: "E-mail verification is switched off",
+    suggestion: "Nothing has to be verified on this server.",
+  },
+  "email-already-verified": {
+    status: 409,
+    title: "The e-mail address is verified already",
+    suggestion: "There is nothing left to do.",
+  },
+  "code-wrong": {
+    status: 422,
+    title: "The code is wrong or has expired",
+    suggestion: "Check it; after five wrong tries or when it has expired, ask for a new one.",
+  },
+  "code-sent-recently": {
+    status: 429,
+    title: "A code was sent a moment ago",
+    suggestion: "Use that one, or ask again after retryAfter seconds.",
+  },
+  "code-limit-reached": {
+    status: 429,
+    title: "No more codes today",
+    suggestion: "Ask again after retryAfter seconds, or sign in another way.",
+  },
 } as const satisfies Record<string, ProblemKind>;

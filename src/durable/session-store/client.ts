@@ -9,10 +9,14 @@ import {
   type SessionCache,
   type SessionName,
 } from "./cache.ts";
+import type { GuessOutcome, IssueOutcome } from "./code-rules.ts";
+import type { IssueRequest } from "./code-rows.ts";
 import type { SessionStore } from "./object.ts";
 import type { InactiveReason, SessionEndReason } from "./rules.ts";
 import type { LockoutState, OpenRequest, SessionCheck, SessionSummary } from "./shapes.ts";
 import { formatSessionToken } from "./token.ts";
+
+export { absoluteTtlSeconds as absoluteSessionSeconds, type SessionEndReason as SessionEnd } from "./rules.ts";
 
 type Store = DurableObjectNamespace<SessionStore>;
 
@@ -39,6 +43,8 @@ export interface OpenedSession {
   expiresAtMs: number;
   /** Sessions that had to go because the user had 100 already. */
   endedSessionIds: string[];
+  /** The device, or its address and program together, had a session before. */
+  isRecognised: boolean;
 }
 
 export type RefreshedSession =
@@ -74,6 +80,7 @@ export async function openSession(
     refreshExpiresAtMs: opened.refreshExpiresAtMs,
     expiresAtMs: opened.expiresAtMs,
     endedSessionIds: opened.endedSessionIds,
+    isRecognised: opened.isRecognised,
   };
 }
 
@@ -177,6 +184,40 @@ export async function readSealedApiKey(
 ): Promise<string | null> {
   const { userId, ...rest } = request;
   return await objectNamed(sessions, userId, options).sealedApiKey(rest);
+}
+
+/** Gives a living session its encrypted key and returns the one that it has now; null: the session is over. */
+export async function attachApiKey(
+  sessions: Store,
+  request: { userId: string; sessionId: string; sealedApiKey: string; nowMs?: number },
+  options: Placement = {},
+): Promise<string | null> {
+  const { userId, ...rest } = request;
+  return await objectNamed(sessions, userId, options).attachApiKey(rest);
+}
+
+/** `name`: a keyed hash of purpose and person or address, whether or not anyone has it, so that both act alike. */
+export async function issueCode(
+  sessions: Store,
+  request: { name: string } & IssueRequest,
+  options: Placement = {},
+): Promise<IssueOutcome> {
+  const { name, ...rest } = request;
+  return await objectNamed(sessions, `code:${name}`, options).issueCode(rest);
+}
+
+/** At most five guesses of one code are compared, however many come at once; a right one uses the code up. */
+export async function guessCode(
+  sessions: Store,
+  request: { name: string; hash: string; nowMs?: number },
+  options: Placement = {},
+): Promise<GuessOutcome> {
+  const { name, ...rest } = request;
+  return await objectNamed(sessions, `code:${name}`, options).guessCode(rest);
+}
+
+export async function endCode(sessions: Store, request: { name: string }, options: Placement = {}): Promise<void> {
+  await objectNamed(sessions, `code:${request.name}`, options).endCode();
 }
 
 /** True for a device that signed in before and was not shut out. */

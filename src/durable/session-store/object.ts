@@ -1,8 +1,11 @@
 /**
- * One user's sessions, or (under a `lock:` name) the sign-in failures of one address. Everything here survives eviction. An object
- * that is only asked about, as with a forged token, writes nothing and so leaves nothing behind.
+ * One user's sessions, or (under a `lock:` name) the sign-in failures of one address, or (under a `code:` name) one mailed code.
+ * Everything here survives eviction. An object that is only asked about, as with a forged token, writes nothing and so leaves nothing
+ * behind.
  */
 import { DurableObject } from "cloudflare:workers";
+import type { GuessOutcome, IssueOutcome } from "./code-rules.ts";
+import * as codes from "./code-rows.ts";
 import * as lockouts from "./lockout-rows.ts";
 import { currentLockout, noLockout, withFailure, withoutNewestFailure, type Lockout } from "./lockout-rules.ts";
 import * as store from "./rows.ts";
@@ -27,12 +30,14 @@ const maxSealedLength = 4_096;
 export class SessionStore extends DurableObject {
   #hasSessions: boolean;
   #hasLockout: boolean;
+  #hasCode: boolean;
   #successorKey: Uint8Array | null = null;
 
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env);
     this.#hasSessions = store.hasTable(this.#sql, "sessions");
     this.#hasLockout = store.hasTable(this.#sql, "lockout");
+    this.#hasCode = store.hasTable(this.#sql, "code");
   }
 
   get #sql(): SqlStorage {
@@ -47,13 +52,15 @@ export class SessionStore extends DurableObject {
     const tokenSecret = deadlines.tokenExpiresAtMs === null ? null : newSecret();
     const refreshSecret = deadlines.refreshExpiresAtMs === null ? null : newSecret();
     this.#createSessionTables();
+    const deviceHash = request.deviceId ? hashOf(request.deviceId) : null;
+    const isRecognised = store.isRecognised(this.#sql, { deviceHash, ip: request.ip, userAgent: request.userAgent });
     const endedSessionIds = this.ctx.storage.transactionSync(() => {
       store.insertSession(this.#sql, {
         id: request.sessionId,
         kind: request.kind,
         ip: request.ip.slice(0, maxTextLength),
         userAgent: request.userAgent.slice(0, maxTextLength),
-        deviceHash: request.deviceId ? hashOf(request.deviceId) : null,
+        deviceHash,
         sealedApiKey: request.sealedApiKey ?? null,
         lifetimes,
         deadlines,
@@ -74,6 +81,7 @@ export class SessionStore extends DurableObject {
       refreshSecret,
       refreshExpiresAtMs,
       endedSessionIds,
+      isRecognised,
     };
   }
 
@@ -169,6 +177,15 @@ export class SessionStore extends DurableObject {
     return session && !inactiveReason(session, request.nowMs ?? Date.now()) ? session.sealedApiKey : null;
   }
 
+  /** Gives a living session its key; the one that it has already stays and is returned. */
+  attachApiKey(request: { sessionId: string; sealedApiKey: string } & At): string | null {
+    const session = this.#find(request.sessionId);
+    if (!session || inactiveReason(session, request.nowMs ?? Date.now())) return null;
+    if (request.sealedApiKey.length > maxSealedLength) throw new RangeError("the sealed key is too long");
+    if (session.sealedApiKey === null) store.setSealedApiKey(this.#sql, session.id, request.sealedApiKey);
+    return session.sealedApiKey ?? request.sealedApiKey;
+  }
+
   /** True for a device that signed in before and was not shut out; such a device may sign in through a lockout. */
   knowsDevice(request: { deviceId: string }): boolean {
     return this.#hasSessions && store.isKnownDevice(this.#sql, hashOf(request.deviceId));
@@ -205,6 +222,25 @@ export class SessionStore extends DurableObject {
     if (this.#hasLockout) lockouts.writeLockout(this.#sql, noLockout);
   }
 
+  /** Puts a mailed code in place of the one before, within the limits on sending. */
+  async issueCode(request: codes.IssueRequest): Promise<IssueOutcome> {
+    if (!this.#hasCode) codes.createCodeTable(this.#sql);
+    this.#hasCode = true;
+    const outcome = codes.issueCode(this.#sql, request, request.nowMs ?? Date.now());
+    const endsAtMs = codes.codeExpiryMs(this.#sql);
+    if (endsAtMs !== null) await this.#sweepAt(endsAtMs);
+    return outcome;
+  }
+
+  /** A right guess uses the code up; the fifth wrong one ends it. */
+  guessCode(request: { hash: string } & At): GuessOutcome {
+    return this.#hasCode ? codes.guessCode(this.#sql, request.hash, request.nowMs ?? Date.now()) : { ok: false };
+  }
+
+  endCode(): void {
+    if (this.#hasCode) codes.endCode(this.#sql);
+  }
+
   override async alarm(): Promise<void> {
     await this.sweep();
   }
@@ -214,6 +250,7 @@ export class SessionStore extends DurableObject {
     const nowMs = request.nowMs ?? Date.now();
     if (this.#hasSessions) store.deleteExpired(this.#sql, nowMs);
     if (this.#hasLockout) lockouts.deleteEndedLockout(this.#sql, nowMs);
+    if (this.#hasCode) codes.deleteEndedCode(this.#sql, nowMs);
     const nextMs = this.#firstExpiryMs();
     if (nextMs !== null) {
       await this.ctx.storage.setAlarm(Math.max(nextMs, nowMs + minSweepDelayMs));
@@ -221,6 +258,7 @@ export class SessionStore extends DurableObject {
     }
     this.#hasSessions = false;
     this.#hasLockout = false;
+    this.#hasCode = false;
     this.#successorKey = null;
     await this.ctx.storage.deleteAll();
   }
@@ -321,6 +359,7 @@ export class SessionStore extends DurableObject {
     const expiries = [
       this.#hasSessions ? store.firstExpiryMs(this.#sql) : null,
       this.#hasLockout ? lockouts.lockoutExpiryMs(this.#sql) : null,
+      this.#hasCode ? codes.codeExpiryMs(this.#sql) : null,
     ].filter((atMs) => atMs !== null);
     return expiries.length === 0 ? null : Math.min(...expiries);
   }

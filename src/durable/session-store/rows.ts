@@ -123,6 +123,10 @@ export function touchSession(sql: SqlStorage, sessionId: string, times: { nowMs:
   );
 }
 
+export function setSealedApiKey(sql: SqlStorage, sessionId: string, sealedApiKey: string): void {
+  sql.exec("UPDATE sessions SET sealed_api_key = ? WHERE id = ?", sealedApiKey, sessionId);
+}
+
 export function addConversion(sql: SqlStorage, sessionId: string): void {
   sql.exec("UPDATE sessions SET conversion_count = conversion_count + 1 WHERE id = ?", sessionId);
 }
@@ -144,6 +148,16 @@ export function isKnownDevice(sql: SqlStorage, deviceHash: string): boolean {
      LIMIT 1`,
     deviceHash,
   );
+  return found.toArray().length > 0;
+}
+
+/** A device that was here before: by what it keeps or, for clients that keep nothing, by its network address and program together. */
+export function isRecognised(
+  sql: SqlStorage,
+  device: { deviceHash: string | null; ip: string; userAgent: string },
+): boolean {
+  if (device.deviceHash !== null && isKnownDevice(sql, device.deviceHash)) return true;
+  const found = sql.exec("SELECT 1 FROM sessions WHERE ip = ? AND user_agent = ? LIMIT 1", device.ip, device.userAgent);
   return found.toArray().length > 0;
 }
 

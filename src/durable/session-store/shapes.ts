@@ -31,6 +31,8 @@ export interface Opened {
   refreshExpiresAtMs: number | null;
   /** Sessions that had to go because the user had too many. */
   endedSessionIds: string[];
+  /** The device, or its address and program together, had a session before. */
+  isRecognised: boolean;
 }
 
 export type SessionCheck =

@@ -6,12 +6,15 @@ import { passwordChangeLimit } from "#core/limits";
 import type { PlanName } from "#core/plans";
 import { Problem } from "#core/problem";
 import { hashPassword, verifyPassword } from "#durable/hasher/client";
-import { beginSignIn, revokeAllSessions, signInAbandoned, signInSucceeded } from "#durable/session-store/client";
+import { beginSignIn, signInAbandoned, signInSucceeded } from "#durable/session-store/client";
 import { insertPersonalWorkspace } from "#features/workspaces/service";
 import { addressHash, displayName, isCommonPassword, newUserRow } from "./rules.ts";
 export { readStaff } from "./store.ts";
+export { checkCode, issueCode } from "./codes.ts";
+export { endAllSessions } from "./sessions.ts";
 export { enter, type SignedInUser, startSession } from "./sign-in.ts";
-import { locked, type SessionChoice, startSession } from "./sign-in.ts";
+import { endAllSessions, type SessionChoice, startSession } from "./sessions.ts";
+import { locked } from "./sign-in.ts";
 import type { UserShape } from "./shapes.ts";
 import { findByEmail, findById, insertUser, isStalePassword, replacePassword, updateUser } from "./store.ts";
 import { busy, hasherChoice } from "./hashing.ts";
@@ -175,12 +178,8 @@ async function requirePassword(ctx: WorkspaceCtx, user: UserRow, password: strin
   await signInSucceeded(ctx.objects.SESSION_STORE, lock);
 }
 
+/** All but the one that asks, if a session asks. */
 async function endOtherSessions(ctx: WorkspaceCtx): Promise<void> {
   const current = ctx.actor.kind === "user" ? { exceptSessionId: ctx.actor.sessionId } : {};
-  await revokeAllSessions(ctx.objects.SESSION_STORE, {
-    userId: ctx.userId,
-    ...current,
-    reason: "password-changed",
-    nowMs: ctx.now(),
-  });
+  await endAllSessions(ctx, ctx.userId, { ...current, reason: "password-changed" });
 }

@@ -135,7 +135,12 @@ const tokenMembers = () => ({
   expires_in: z.number().int().meta({ description: "Seconds." }),
 });
 
-const opaqueMembers = () => ({ token: z.string(), expires_at: z.string() });
+const opaqueMembers = () => ({
+  token: z.string(),
+  expires_at: z.string(),
+  session_token: z.string(),
+  refresh_expires_at: z.string(),
+});
 
 export const tokenShape = shape(() =>
   z
@@ -144,7 +149,7 @@ export const tokenShape = shape(() =>
     .meta({
       id: "Token",
       description:
-        "access_token, refresh_token, token_type and expires_in; or token and expires_at when an opaque session was asked for.",
+        "access_token, refresh_token, token_type and expires_in; or token and expires_at when an opaque session was asked for; or session_token, refresh_token, expires_at and refresh_expires_at for a session that began at /v1/users/login.",
     }),
 );
 

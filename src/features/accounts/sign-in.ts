@@ -1,23 +1,14 @@
 /**
- * Signing in and out, and refreshing. Known and unknown addresses take the same steps, cost the same hash and get the same answers,
- * so that nobody learns here who has an account.
+ * Signing in with a password, and what every way of signing in ends with. Known and unknown addresses take the same steps, cost the same
+ * hash and get the same answers, so that nobody learns here who has an account.
  */
 import { auditEntry, recordFailure } from "#core/audit";
-import type { Ctx, WorkspaceCtx } from "#core/context";
+import type { Ctx } from "#core/context";
 import { personalWorkspaceId } from "#core/ids";
 import type { PlanName } from "#core/plans";
 import { Problem } from "#core/problem";
 import { hashPassword, verifyAgainstNothing, verifyPassword } from "#durable/hasher/client";
-import {
-  beginSignIn,
-  checkOpaqueSession,
-  openSession,
-  refreshSession,
-  revokeSession,
-  signInAbandoned,
-  signInSucceeded,
-} from "#durable/session-store/client";
-import { parseSessionToken } from "#durable/session-store/token";
+import { beginSignIn, signInAbandoned, signInSucceeded } from "#durable/session-store/client";
 import {
   passSecondFactor,
   readSecondFactorTicket,
@@ -26,18 +17,18 @@ import {
   type SecondFactor,
 } from "#features/sign-in-methods/check";
 import { readMembership } from "#features/workspaces/service";
-import { accessTokenSeconds, issueAccessToken } from "./access-token.ts";
+import { isKnownDevice, newDeviceId } from "./device.ts";
 import { busy, hasherChoice } from "./hashing.ts";
 import { addressHash } from "./rules.ts";
+import { makeSessionKey } from "./session-keys.ts";
+import { openTokens, type SessionChoice } from "./sessions.ts";
+import { announceNewDevice } from "./mails.ts";
 import { inPlace } from "./sign-in-places.ts";
 import type { TokenShape } from "./shapes.ts";
 import { findByEmail, findById, findByUsername, isStalePassword, replacePassword, updateUser } from "./store.ts";
 import type { UserRow } from "./tables.ts";
 
-const refreshTtlSeconds = 7 * 86_400;
-const opaqueTtlSeconds = 7 * 86_400;
-
-export type SessionChoice = "access-token" | "opaque";
+export { startSession } from "./sessions.ts";
 
 interface Attempt extends SecondFactor {
   email?: string | undefined;
@@ -46,12 +37,29 @@ interface Attempt extends SecondFactor {
   /** Of a sign-in whose password was right and whose second factor is outstanding. */
   ticket?: string | undefined;
   sessionKind: SessionChoice;
+  /** What the device presents (`readDeviceId`). */
+  deviceId?: string | null;
+  withSessionKey?: boolean;
+}
+
+/** How somebody proved to be the person, and what they get. */
+export interface SignInWay {
+  sessionKind: SessionChoice;
+  /** For the audit trail. */
+  method: string;
+  deviceId?: string | null | undefined;
+  /** Make a gateway key that ends with the session. */
+  withSessionKey?: boolean | undefined;
 }
 
 export interface SignedInUser {
   user: UserRow;
   plan: PlanName;
   tokens: TokenShape;
+  /** For the device to keep (`deviceHeaders`). */
+  deviceId: string;
+  /** Null unless it was asked for and the person may use models. */
+  sessionKey: string | null;
 }
 
 /** The place comes before the limit: what waits has cost next to nothing yet. */
@@ -64,13 +72,14 @@ export function signIn(ctx: Ctx, given: Attempt): Promise<SignedInUser> {
   });
 }
 
+interface Lock {
+  addressHash: string;
+  nowMs: number;
+}
+
 async function attemptSignIn(ctx: Ctx, given: Attempt): Promise<SignedInUser> {
-  const name = (given.email ?? given.username ?? "").toLowerCase();
-  const lock = { addressHash: addressHash(ctx.settings.masterKeys[0], name), nowMs: ctx.now() };
-  const [attempt, user] = await Promise.all([
-    beginSignIn(ctx.objects.SESSION_STORE, lock),
-    name.includes("@") ? findByEmail(ctx.db, name) : findByUsername(ctx.db, name),
-  ]);
+  const name = (given.email ?? given.username ?? "").trim().toLowerCase();
+  const { user, lock, attempt } = await beginAttempt(ctx, name, given.deviceId ?? null);
   if (!attempt.allowed) {
     signInFailed(ctx, user, "account_locked");
     throw locked(ctx, attempt.lockedUntilMs ?? ctx.now());
@@ -80,7 +89,30 @@ async function attemptSignIn(ctx: Ctx, given: Attempt): Promise<SignedInUser> {
   await signInSucceeded(ctx.objects.SESSION_STORE, lock);
   if (needsUpgrade) ctx.later(upgradeHash(ctx, user, given.password ?? ""));
   await requireSecondFactor(ctx, user);
-  return enter(ctx, user, { sessionKind: given.sessionKind, method: "password" });
+  return enter(ctx, user, { ...wayOf(given), method: "password" });
+}
+
+const wayOf = ({ sessionKind, deviceId, withSessionKey }: Attempt) => ({ sessionKind, deviceId, withSessionKey });
+
+const findUser = (ctx: Ctx, name: string) =>
+  name.includes("@") ? findByEmail(ctx.db, name) : findByUsername(ctx.db, name);
+
+/** A device that signed in before has five tries of its own, which strangers cannot use up. */
+async function beginAttempt(ctx: Ctx, name: string, deviceId: string | null) {
+  const lockOf = (text: string): Lock => ({
+    addressHash: addressHash(ctx.settings.masterKeys[0], text),
+    nowMs: ctx.now(),
+  });
+  const begin = (lock: Lock) => beginSignIn(ctx.objects.SESSION_STORE, lock);
+  const shared = lockOf(name);
+  if (deviceId === null) {
+    const [attempt, user] = await Promise.all([begin(shared), findUser(ctx, name)]);
+    return { user, lock: shared, attempt };
+  }
+  const user = await findUser(ctx, name);
+  const isKnown = await isKnownDevice(ctx, user?.id ?? `nobody:${shared.addressHash}`, deviceId);
+  const lock = isKnown ? lockOf(`${name} on ${deviceId}`) : shared;
+  return { user, lock, attempt: await begin(lock) };
 }
 
 /** The second half of a sign-in that was asked for its second factor. */
@@ -90,31 +122,42 @@ async function finishSignIn(ctx: Ctx, given: Attempt & { ticket: string }): Prom
   if (user?.status !== "active") throw new Problem("sign-in-ticket-invalid");
   requireSamePassword(ctx, ticket, user);
   await passSecondFactor(ctx, user.id, given);
-  return enter(ctx, user, { sessionKind: given.sessionKind, method: "second-factor" });
+  return enter(ctx, user, { ...wayOf(given), method: "second-factor" });
 }
 
-/** The last step of every way to sign in: all that had to be proven was proven. `method` goes into the audit entry. */
-export async function enter(
-  ctx: Ctx,
-  user: UserRow,
-  how: { sessionKind: SessionChoice; method: string },
-): Promise<SignedInUser> {
-  const workspaceId = personalWorkspaceId(user.id);
-  const [tokens, membership] = await Promise.all([
-    startSession(ctx, user.id, how.sessionKind),
+/** The last step of every way to sign in: all that had to be proven was proven. */
+export async function enter(ctx: Ctx, user: UserRow, way: SignInWay): Promise<SignedInUser> {
+  const workspaceId = homeWorkspaceId(user);
+  const owner = { userId: user.id, workspaceId, sessionId: ctx.newId("session") };
+  const key = way.withSessionKey ? await makeSessionKey(ctx, user, owner) : null;
+  const deviceId = await deviceOf(ctx, user.id, way.deviceId ?? null);
+  const [{ tokens, isRecognised }, membership] = await Promise.all([
+    openTokens(ctx, { ...owner, kind: way.sessionKind, deviceId, sealedApiKey: key?.sealed ?? null }),
     readMembership(ctx.db, user.id, workspaceId, ctx.now()),
     ctx.db.batch([
       updateUser(ctx.db, user.id, { lastLoginAt: ctx.now() }),
-      auditEntry({ ...ctx, workspaceId }, "account.signed-in", { target: user.id, details: { method: how.method } }),
+      auditEntry({ ...ctx, workspaceId }, "account.signed-in", { target: user.id, details: { method: way.method } }),
+      ...(key ? [key.statement] : []),
     ]),
   ]);
-  return { user, plan: membership?.plan ?? "free", tokens };
+  if (!isRecognised && user.lastLoginAt !== null) await announceNewDevice(ctx, user);
+  return { user, plan: membership?.plan ?? "free", tokens, deviceId, sessionKey: key?.text ?? null };
+}
+
+/** The device's own id if the person signed in from it before, else a new one. */
+async function deviceOf(ctx: Ctx, userId: string, given: string | null): Promise<string> {
+  return given !== null && (await isKnownDevice(ctx, userId, given)) ? given : newDeviceId(ctx);
+}
+
+/** Where a person acts unless another workspace is named: a sub-user has no workspace of their own. */
+export function homeWorkspaceId(user: Pick<UserRow, "id" | "parentWorkspaceId">): string {
+  return user.parentWorkspaceId ?? personalWorkspaceId(user.id);
 }
 
 /** Throws unless the password is the user's. No user costs what a user costs. */
 async function comparePassword(
   ctx: Ctx,
-  attempt: { user: UserRow | null; password: string; lock: { addressHash: string; nowMs: number } },
+  attempt: { user: UserRow | null; password: string; lock: Lock },
 ): Promise<{ needsUpgrade: boolean }> {
   const { user, password } = attempt;
   const verified = user
@@ -160,71 +203,4 @@ async function upgradeHash(ctx: Ctx, user: UserRow, password: string): Promise<v
   } catch (error) {
     if (!isStalePassword(error)) throw error;
   }
-}
-
-export async function startSession(ctx: Ctx, userId: string, kind: SessionChoice): Promise<TokenShape> {
-  const sessionId = ctx.newId("session");
-  const common = { userId, sessionId, ip: ctx.origin.address, userAgent: ctx.origin.userAgent, nowMs: ctx.now() };
-  if (kind === "opaque") {
-    const opened = await openSession(ctx.objects.SESSION_STORE, {
-      ...common,
-      kind: "opaque",
-      ttlSeconds: opaqueTtlSeconds,
-    });
-    return { token: opened.token ?? "", expires_at: new Date(opened.expiresAtMs).toISOString() };
-  }
-  const opened = await openSession(ctx.objects.SESSION_STORE, { ...common, kind: "access-refresh", refreshTtlSeconds });
-  return pair(ctx, { userId, sessionId, refreshToken: opened.refreshToken ?? "" });
-}
-
-async function pair(
-  ctx: Ctx,
-  session: { userId: string; sessionId: string; refreshToken: string },
-): Promise<TokenShape> {
-  return {
-    access_token: await issueAccessToken(ctx.settings, { ...session, nowMs: ctx.now() }),
-    refresh_token: session.refreshToken,
-    token_type: "bearer",
-    expires_in: accessTokenSeconds,
-  };
-}
-
-/** With a refresh token: its successor and a new access token. Without one: the opaque session of the request is extended. */
-export async function refresh(
-  ctx: Ctx,
-  given: { refreshToken: string | undefined; credential: string | null },
-): Promise<TokenShape> {
-  if (given.refreshToken === undefined) return extendOpaque(ctx, given.credential);
-  const token = parseSessionToken(given.refreshToken);
-  if (token?.kind !== "refresh") throw new Problem("refresh-token-invalid");
-  const refreshed = await refreshSession(ctx.objects.SESSION_STORE, { ...token, nowMs: ctx.now() });
-  if (refreshed.ok)
-    return pair(ctx, { userId: token.userId, sessionId: token.sessionId, refreshToken: refreshed.refreshToken });
-  if (refreshed.reason !== "reused") throw new Problem("refresh-token-invalid");
-  ctx.log("warn", "session.refresh-reused", { userId: token.userId, sessionId: token.sessionId });
-  await ctx.db.batch([
-    auditEntry({ ...ctx, workspaceId: personalWorkspaceId(token.userId) }, "session.refresh-reused", {
-      target: token.sessionId,
-    }),
-  ]);
-  throw new Problem("refresh-token-reused");
-}
-
-async function extendOpaque(ctx: Ctx, credential: string | null): Promise<TokenShape> {
-  const token = credential === null ? null : parseSessionToken(credential);
-  if (credential === null || token?.kind !== "session")
-    throw new Problem("refresh-token-invalid", {
-      detail: "Send refresh_token, or an opaque session token in the Authorization header.",
-    });
-  const check = await checkOpaqueSession(ctx.objects.SESSION_STORE, token, { nowMs: ctx.now(), maxAgeMs: 0 });
-  if (!check.active) throw new Problem("refresh-token-invalid");
-  return { token: credential, expires_at: new Date(check.expiresAtMs).toISOString() };
-}
-
-/** Ends the session that asks. */
-export async function signOut(ctx: WorkspaceCtx): Promise<void> {
-  if (ctx.actor.kind !== "user") throw new Problem("session-required");
-  const { userId, sessionId } = ctx.actor;
-  await revokeSession(ctx.objects.SESSION_STORE, { userId, sessionId, reason: "signed-out", nowMs: ctx.now() });
-  await ctx.db.batch([auditEntry(ctx, "account.signed-out", { target: userId })]);
 }

@@ -47,3 +47,18 @@ export const users = sqliteTable(
 );
 
 export type UserRow = typeof users.$inferSelect;
+
+/** What stays of a deleted account: who deleted it, when and why, and a keyed hash that answers "was this address here?". */
+export const deletedUsers = sqliteTable(
+  "deleted_users",
+  {
+    id: text("id").primaryKey(),
+    reason: text("reason").notNull(),
+    /** `self`, or the id of the person who did it. */
+    deletedBy: text("deleted_by").notNull(),
+    addressHash: text("address_hash").notNull(),
+    createdAt: integer("created_at").notNull(),
+    deletedAt: integer("deleted_at").notNull(),
+  },
+  (table) => [index("deleted_users_by_address").on(table.addressHash)],
+);

@@ -8,6 +8,9 @@ import { type KeyMode, makeKey } from "./key-format.ts";
 import { countKeys, findKey, insertKey, listKeys, updateKey } from "./store.ts";
 import type { ApiKeyRow } from "./tables.ts";
 
+export { mintSessionKey, purgeSessionKeys } from "./session-keys.ts";
+export { deleteKeysOfUser } from "./store.ts";
+
 const maxKeys = 100;
 const dayMs = 86_400_000;
 
@@ -49,6 +52,7 @@ export async function createKey(ctx: WorkspaceCtx, given: NewKey) {
     id: made.id,
     workspaceId: ctx.workspaceId,
     userId: ctx.userId,
+    sessionId: null,
     name: given.name,
     mode,
     start: made.text.slice(0, 13),

@@ -14,6 +14,7 @@ export async function findForCheck(db: Database, id: string) {
       hash: apiKeys.hash,
       userId: apiKeys.userId,
       workspaceId: apiKeys.workspaceId,
+      sessionId: apiKeys.sessionId,
       mode: apiKeys.mode,
       scopes: apiKeys.scopes,
       enabled: apiKeys.enabled,
@@ -24,6 +25,7 @@ export async function findForCheck(db: Database, id: string) {
       role: workspaceMembers.role,
       permissions: subUsers.permissions,
       limits: subUsers.limits,
+      emailVerifiedAt: users.emailVerifiedAt,
     })
     .from(apiKeys)
     .innerJoin(workspaces, eq(workspaces.id, apiKeys.workspaceId))
@@ -66,16 +68,17 @@ export function touchKey(db: Database, id: string, at: number): Statement {
 }
 
 /** An id can only be there already when an interrupted request made it: that secret reached nobody, so the new one takes its place. */
-export function insertKey(ctx: WorkspaceCtx, row: typeof apiKeys.$inferInsert): Statement {
+export function insertKey(ctx: { db: Database }, row: typeof apiKeys.$inferInsert): Statement {
   const { hash, start } = row;
   return ctx.db.insert(apiKeys).values(row).onConflictDoUpdate({ target: apiKeys.id, set: { hash, start } });
 }
 
-/** A sub-user sees and counts its own keys only. */
+/** A sub-user sees and counts its own keys only; keys of a session are in no list. */
 const living = (ctx: WorkspaceCtx) =>
   and(
     eq(apiKeys.workspaceId, ctx.workspaceId),
     isNull(apiKeys.deletedAt),
+    isNull(apiKeys.sessionId),
     ctx.subUser ? eq(apiKeys.userId, ctx.userId) : undefined,
   );
 
@@ -110,4 +113,16 @@ export function updateKey(
     .update(apiKeys)
     .set(change)
     .where(and(eq(apiKeys.id, id), living(ctx)));
+}
+
+export function deleteEndedSessionKeys(ctx: { db: Database }, before: number): Statement {
+  return ctx.db.delete(apiKeys).where(and(isNotNull(apiKeys.sessionId), lt(apiKeys.expiresAt, before)));
+}
+
+/** Keys of a person who is gone: none of them works again. */
+export function deleteKeysOfUser(ctx: { db: Database }, userId: string, at: number): Statement {
+  return ctx.db
+    .update(apiKeys)
+    .set({ deletedAt: at, enabled: false })
+    .where(and(eq(apiKeys.userId, userId), isNull(apiKeys.deletedAt)));
 }

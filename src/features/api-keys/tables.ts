@@ -8,6 +8,8 @@ export const apiKeys = sqliteTable(
     id: text("id").primaryKey(),
     workspaceId: text("workspace_id").notNull(),
     userId: text("user_id").notNull(),
+    /** A key of this session only: it ends with it, and is in no list. */
+    sessionId: text("session_id"),
     name: text("name").notNull(),
     mode: text("mode", { enum: ["live", "test"] }).notNull(),
     /** The first characters, so that a person recognises the key in a list. */

@@ -18,6 +18,8 @@ export interface Membership {
   plan: PlanName;
   overrides: LimitOverrides;
   subUser: SubUserGrant | null;
+  /** When the person proved the address (milliseconds); null: not yet. */
+  emailVerifiedAt: number | null;
 }
 
 /** What an active person has in a living workspace; null for everybody and everything else. A sub-user has its parent workspace only. */
@@ -32,6 +34,7 @@ export async function findMembership(db: Database, userId: string, workspaceId: 
       role: workspaceMembers.role,
       plan: workspaces.plan,
       overrides: workspaces.limitOverrides,
+      emailVerifiedAt: users.emailVerifiedAt,
       permissions: subUsers.permissions,
       limits: subUsers.limits,
     })

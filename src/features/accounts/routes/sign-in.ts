@@ -1,24 +1,24 @@
-/** /v1/auth and /v1/users/me. */
-import { endpoint } from "#core/endpoint";
+/** Registering, signing in and out, and the keys that access tokens are checked with. */
+import { endpoint, Reply } from "#core/endpoint";
 import { Problem } from "#core/problem";
-import { publicJwk } from "./access-token.ts";
-import * as service from "./service.ts";
+import { publicJwk } from "../access-token.ts";
+import { deviceHeaders, readDeviceId } from "../device.ts";
+import * as service from "../service.ts";
 import {
-  changePasswordBody,
   jwksShape,
   loginBody,
   meShape,
   messageShape,
-  profileBody,
   refreshBody,
   registerBody,
   registeredShape,
   signedInShape,
   tokenShape,
-} from "./shapes.ts";
-import * as signIn from "./sign-in.ts";
+} from "../shapes.ts";
+import * as sessions from "../sessions.ts";
+import * as signIn from "../sign-in.ts";
 
-export const routes = [
+export const signInRoutes = [
   endpoint({
     name: "register",
     method: "post",
@@ -60,9 +60,9 @@ export const routes = [
       "rate-limited",
       "server-owned-member",
     ],
-    handle: async (ctx, { body }) => {
-      const { user, plan, tokens } = await signIn.signIn(ctx, body);
-      return { ...tokens, user: service.toUser(user, plan) };
+    handle: async (ctx, { body, request }) => {
+      const { user, plan, tokens, deviceId } = await signIn.signIn(ctx, { ...body, deviceId: readDeviceId(request) });
+      return new Reply({ ...tokens, user: service.toUser(user, plan) }, { headers: deviceHeaders(deviceId) });
     },
   }),
   endpoint({
@@ -80,7 +80,7 @@ export const routes = [
     problems: ["refresh-token-invalid", "refresh-token-reused", "server-owned-member"],
     handle: (ctx, { body, request }) => {
       const credential = /^Bearer (\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? null;
-      return signIn.refresh(ctx, { refreshToken: body.refresh_token ?? body.refreshToken, credential });
+      return sessions.refresh(ctx, { refreshToken: body.refresh_token ?? body.refreshToken, credential });
     },
   }),
   endpoint({
@@ -89,7 +89,7 @@ export const routes = [
     path: "/v1/auth/logout",
     summary: "End the session",
     access: "session",
-    handle: (ctx) => signIn.signOut(ctx),
+    handle: (ctx) => sessions.signOut(ctx),
   }),
   endpoint({
     name: "me",
@@ -100,45 +100,6 @@ export const routes = [
     returns: meShape,
     problems: ["user-not-found"],
     handle: (ctx) => service.me(ctx),
-  }),
-  endpoint({
-    name: "getProfile",
-    method: "get",
-    path: "/v1/users/me",
-    summary: "The signed-in person's profile",
-    access: "signed-in",
-    returns: meShape,
-    problems: ["user-not-found"],
-    handle: (ctx) => service.me(ctx),
-  }),
-  endpoint({
-    name: "changeProfile",
-    method: "put",
-    path: "/v1/users/me",
-    summary: "Change name or user name",
-    access: "session",
-    body: profileBody,
-    returns: meShape,
-    problems: ["username-taken", "server-owned-member", "user-not-found"],
-    handle: (ctx, { body }) => service.changeProfile(ctx, body),
-  }),
-  endpoint({
-    name: "changePassword",
-    method: "post",
-    path: "/v1/auth/change-password",
-    summary: "Change the password and end all other sessions",
-    access: "session",
-    body: changePasswordBody,
-    returns: messageShape,
-    problems: [
-      "password-wrong",
-      "sign-in-locked",
-      "password-too-common",
-      "hashing-busy",
-      "server-owned-member",
-      "user-not-found",
-    ],
-    handle: (ctx, { body }) => service.changePassword(ctx, body),
   }),
   endpoint({
     name: "googleSignIn",
