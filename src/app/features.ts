@@ -3,6 +3,7 @@ import type { Feature } from "#core/feature";
 import accounts from "#features/accounts/index";
 import apiKeys from "#features/api-keys/index";
 import auditLog from "#features/audit-log/index";
+import billing from "#features/billing/index";
 import conversions from "#features/conversions/index";
 import jobs from "#features/jobs/index";
 import media from "#features/media/index";
@@ -16,6 +17,7 @@ export const features: readonly Feature[] = [
   signInMethods,
   apiKeys,
   media,
+  billing,
   conversions,
   secrets,
   jobs,

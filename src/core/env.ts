@@ -54,6 +54,8 @@ export interface Settings {
   /** By name: `google`, `github`, or any other with its issuer (OpenID Connect discovery). */
   signInProviders: Record<string, SignInProvider>;
   stripe: { secretKey: string; webhookSecret: string } | null;
+  /** Without a slash at the end. */
+  stripeApiBase: string;
   turnstile: { siteKey: string; secretKey: string } | null;
   /** Simulators of outside companies for test mode, at /__sandbox. */
   sandbox: boolean;
@@ -137,6 +139,7 @@ function parse(env: Variables): Settings {
     },
     signInProviders: read("SIGN_IN_PROVIDERS", signInProviders, "{}"),
     stripe: bothOrNone(env, read, { secretKey: "STRIPE_SECRET_KEY", webhookSecret: "STRIPE_WEBHOOK_SECRET" }),
+    stripeApiBase: read("STRIPE_API_BASE", urlWithoutSlash, "https://api.stripe.com"),
     turnstile: bothOrNone(env, read, { siteKey: "TURNSTILE_SITE_KEY", secretKey: "TURNSTILE_SECRET_KEY" }),
     sandbox: read("SANDBOX", oneOf("on", "off"), "on") === "on",
     outboundTenantAllow: read("OUTBOUND_TENANT_ALLOW", list, ""),

@@ -30,6 +30,7 @@ const rules: Rule[] = [
   { room: /^src\/core\//, may: /^(core|lib)\//, types: /^durable\/[^/]+\/object$/ },
   { room: /^src\/durable\//, may: /^(durable|lib)\//, types: /^core\// },
   { room: /^src\/adapters\//, may: /^(adapters|core|lib)\// },
+  { room: /^src\/sandbox\//, may: /^(sandbox|core|lib)\// },
   { room: /^src\/features\//, may: /^(features|adapters|core|lib)\/|^durable\/[^/]+\/(client|token)$/ },
   { room: /^src\/app\//, may: /^(app|features|adapters|sandbox|core|lib)\/|^durable\/[^/]+\/(client|token)$/ },
   { room: /^src\/cli\//, may: /^(cli|lib)\// },

@@ -1,0 +1,179 @@
+/** Payments by Stripe, and by its simulator: the same code, another address. */
+import type { Stripe } from "stripe";
+import { type PlanPrice, priceOf } from "#core/plan-prices";
+import type { CheckoutRequest, PaymentEvent, Payments, Subscribed } from "../contract.ts";
+import { calling, connect, findOrNull, isMissing, type StripeAccount } from "./client.ts";
+import { ensurePrice } from "./prices.ts";
+import { intervalKey, planKey, toEvent, toInvoice, toPaymentMethod, toSubscribed } from "./reading.ts";
+
+const toleranceSeconds = 300;
+const maxSubscriptions = 20;
+
+export function makeStripe(account: StripeAccount & { provider: Payments["provider"] }): Payments {
+  const call = <Value>(work: (stripe: Stripe) => Promise<Value>) => calling(account, work);
+  return {
+    provider: account.provider,
+    createCustomer: ({ workspaceId, email, name }) =>
+      call(async (stripe) => {
+        const customer = await stripe.customers.create(
+          { email, name, metadata: { overtone_workspace: workspaceId } },
+          { idempotencyKey: `overtone-customer-${workspaceId}` },
+        );
+        return customer.id;
+      }),
+    startCheckout: (request) => call((stripe) => startCheckout(stripe, request)),
+    endCheckout: (id) =>
+      call(async (stripe) => {
+        const session = await findOrNull(stripe.checkout.sessions.retrieve(id));
+        if (session?.status === "open") await stripe.checkout.sessions.expire(id);
+      }),
+    openPortal: ({ customerId, returnUrl }) =>
+      call(async (stripe) => {
+        const { url } = await stripe.billingPortal.sessions.create({ customer: customerId, return_url: returnUrl });
+        return url;
+      }),
+    subscriptionsOf: (customerId) => call((stripe) => subscriptionsOf(stripe, customerId)),
+    changeNow: (subscribed, price) => call((stripe) => changeNow(stripe, subscribed, price)),
+    changeAtPeriodEnd: (subscribed, price) => call((stripe) => changeAtPeriodEnd(stripe, subscribed, price)),
+    cancelAtPeriodEnd: (subscribed) =>
+      call(async (stripe) => {
+        await releaseSchedule(stripe, subscribed);
+        await stripe.subscriptions.update(subscribed.id, { cancel_at_period_end: true });
+      }),
+    cancelNow: (subscribed, { refund }) =>
+      call(async (stripe) => {
+        await findOrNull(stripe.subscriptions.cancel(subscribed.id, { prorate: refund, invoice_now: refund }));
+      }),
+    invoicesOf: (customer, { limit, after }) =>
+      call(async (stripe) => {
+        const page = await stripe.invoices.list({ customer, limit, ...(after ? { starting_after: after } : {}) });
+        return { items: page.data.map(toInvoice), hasMore: page.has_more };
+      }),
+    findInvoice: (id) =>
+      call(async (stripe) => {
+        const invoice = await findOrNull(stripe.invoices.retrieve(id));
+        return invoice ? toInvoice(invoice) : null;
+      }),
+    paymentMethodsOf: (customerId) => call((stripe) => paymentMethodsOf(stripe, customerId)),
+    readEvent: (rawBody, signature) => readEvent(account, rawBody, signature),
+  };
+}
+
+async function startCheckout(stripe: Stripe, request: CheckoutRequest) {
+  const { plan, interval } = request.price;
+  const metadata = { overtone_workspace: request.workspaceId, [planKey]: plan, [intervalKey]: interval };
+  const session = await stripe.checkout.sessions.create(
+    {
+      mode: "subscription",
+      customer: request.customerId,
+      client_reference_id: request.workspaceId,
+      line_items: [{ price: await ensurePrice(stripe, request.price), quantity: 1 }],
+      success_url: request.successUrl,
+      cancel_url: request.cancelUrl,
+      metadata,
+      subscription_data: {
+        metadata,
+        ...(request.trialDays > 0 ? { trial_period_days: request.trialDays } : {}),
+      },
+    },
+    { idempotencyKey: request.idempotencyKey },
+  );
+  return { id: session.id, url: session.url ?? "", expiresAt: session.expires_at * 1_000 };
+}
+
+/** A customer that is gone at Stripe has no subscription there. */
+async function subscriptionsOf(stripe: Stripe, customer: string): Promise<Subscribed[]> {
+  try {
+    const page = await stripe.subscriptions.list({
+      customer,
+      status: "all",
+      limit: maxSubscriptions,
+      expand: ["data.schedule", "data.latest_invoice"],
+    });
+    return page.data.map(toSubscribed);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+async function changeNow(stripe: Stripe, subscribed: Subscribed, price: PlanPrice): Promise<void> {
+  const priceId = await ensurePrice(stripe, price);
+  await releaseSchedule(stripe, subscribed);
+  try {
+    await stripe.subscriptions.update(subscribed.id, {
+      items: [{ id: subscribed.itemId, price: priceId }],
+      cancel_at_period_end: false,
+      proration_behavior: "always_invoice",
+      // A payment that fails leaves the subscription as it was.
+      payment_behavior: "error_if_incomplete",
+    });
+  } catch (error) {
+    await restorePending(stripe, subscribed);
+    throw error;
+  }
+}
+
+/** A change that was agreed for the end of the period still holds when an upgrade in between was not paid. */
+async function restorePending(stripe: Stripe, subscribed: Subscribed): Promise<void> {
+  if (!subscribed.pending) return;
+  const { plan, interval } = subscribed.pending;
+  await changeAtPeriodEnd(stripe, { ...subscribed, scheduleId: null }, priceOf(plan, interval));
+}
+
+/** Two phases: what is paid for already, then the other plan; after that the subscription goes on by itself. */
+async function changeAtPeriodEnd(stripe: Stripe, subscribed: Subscribed, price: PlanPrice): Promise<void> {
+  const priceId = await ensurePrice(stripe, price);
+  if (subscribed.cancelAtPeriodEnd) await stripe.subscriptions.update(subscribed.id, { cancel_at_period_end: false });
+  const schedule = subscribed.scheduleId
+    ? await stripe.subscriptionSchedules.retrieve(subscribed.scheduleId)
+    : await stripe.subscriptionSchedules.create({ from_subscription: subscribed.id });
+  const running = schedule.phases.find((phase) => phase.start_date === schedule.current_phase?.start_date);
+  await stripe.subscriptionSchedules.update(schedule.id, {
+    end_behavior: "release",
+    proration_behavior: "none",
+    phases: [
+      {
+        items: (running?.items ?? []).map((item) => ({
+          price: typeof item.price === "string" ? item.price : item.price.id,
+          quantity: item.quantity ?? 1,
+        })),
+        start_date: Math.floor(running?.start_date ?? subscribed.periodStartsAt / 1_000),
+        end_date: Math.floor(subscribed.periodEndsAt / 1_000),
+        ...(running?.trial_end ? { trial_end: running.trial_end } : {}),
+      },
+      {
+        items: [{ price: priceId, quantity: 1 }],
+        duration: { interval: price.interval, interval_count: 1 },
+        metadata: { [planKey]: price.plan, [intervalKey]: price.interval },
+      },
+    ],
+  });
+}
+
+async function releaseSchedule(stripe: Stripe, subscribed: Subscribed): Promise<void> {
+  if (subscribed.scheduleId) await stripe.subscriptionSchedules.release(subscribed.scheduleId);
+}
+
+async function paymentMethodsOf(stripe: Stripe, customerId: string) {
+  const customer = await findOrNull(stripe.customers.retrieve(customerId));
+  if (!customer || customer.deleted) return [];
+  const preferred = customer.invoice_settings.default_payment_method;
+  const defaultId = typeof preferred === "string" ? preferred : (preferred?.id ?? null);
+  const methods = await stripe.customers.listPaymentMethods(customerId, { limit: 100 });
+  return methods.data.map((method) => toPaymentMethod(method, defaultId));
+}
+
+async function readEvent(account: StripeAccount, rawBody: string, signature: string): Promise<PaymentEvent | null> {
+  const stripe = await connect(account);
+  const { Stripe: words } = await import("stripe");
+  try {
+    const crypto = words.createSubtleCryptoProvider();
+    const { webhookSecret } = account;
+    return toEvent(
+      await stripe.webhooks.constructEventAsync(rawBody, signature, webhookSecret, toleranceSeconds, crypto),
+    );
+  } catch {
+    return null;
+  }
+}
