@@ -20,6 +20,7 @@ export default defineConfig(async () => ({
           name: "workers",
           include: ["test/**/*.test.ts"],
           exclude: ["test/repo/**", "test/bench/**", "test/bars/**", "test/browser/**"],
+          globalSetup: ["test/support/receiver.ts"],
           setupFiles: ["test/support/migrate.ts"],
           isolate: false,
           fileParallelism: false,

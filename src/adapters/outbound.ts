@@ -1,12 +1,130 @@
 /** The only caller of `fetch`. Every call has a time-out and follows no redirect: a redirect may lead where nobody allowed it to. */
-import type { Outbound, OutboundOptions } from "#core/outbound";
+import type { Settings } from "#core/env";
+import {
+  type Outbound,
+  type OutboundOptions,
+  type TenantAnswer,
+  TenantCallError,
+  type TenantOptions,
+} from "#core/outbound";
+import { isPublicAddress } from "#lib/network-address";
+import { checkTenantUrl } from "#lib/tenant-url";
 
-export const outbound: Outbound = {
-  operator: (request: Request, { timeoutMs }: OutboundOptions) =>
-    fetch(
-      new Request(request, {
-        redirect: "manual",
-        signal: AbortSignal.any([request.signal, AbortSignal.timeout(timeoutMs)]),
-      }),
-    ),
-};
+type TenantSettings = Pick<Settings, "outboundTenantAllow" | "publicUrl" | "dnsOverHttpsUrl">;
+type Fetch = (request: Request) => Promise<Response>;
+
+const dnsTimeoutMs = 3_000;
+const maxDnsAnswerBytes = 65_536;
+const maxDnsAnswers = 100;
+const recordTypes = { a: 1, aaaa: 28 } as const;
+
+/** @param call the platform's `fetch` unless a test puts its own network there. */
+export function outboundOf(settings: TenantSettings, call: Fetch = (request) => fetch(request)): Outbound {
+  return {
+    operator: (request: Request, { timeoutMs }: OutboundOptions) =>
+      call(
+        new Request(request, {
+          redirect: "manual",
+          signal: AbortSignal.any([request.signal, AbortSignal.timeout(timeoutMs)]),
+        }),
+      ),
+    tenant: (request, options) => callTenant(settings, call, { request, options }),
+  };
+}
+
+/**
+ * The name is looked up before the call, by a resolver that the operator chose. The platform looks it up again for the call itself and
+ * cannot be told the answer, so a name that changes in between is not caught here: https with a valid certificate for that name, the
+ * platform's own refusal of private networks (`global_fetch_strictly_public`) and an answer that nobody is shown are what remains.
+ */
+async function callTenant(
+  settings: TenantSettings,
+  call: Fetch,
+  { request, options }: { request: Request; options: TenantOptions },
+): Promise<TenantAnswer> {
+  const rules = { allow: settings.outboundTenantAllow, publicUrl: settings.publicUrl };
+  const check = checkTenantUrl(request.url, rules);
+  if (!check.ok) throw new TenantCallError("refused", `The address is refused: ${check.reason}.`);
+  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(options.timeoutMs)]);
+  try {
+    if (!check.isAllowListed) await requirePublic(settings, call, { host: check.url.hostname, signal });
+    const answer = await call(new Request(request, { redirect: "manual", signal }));
+    const body = await readAtMost(answer, options.bodyBytesMax);
+    return { status: answer.status, headers: answer.headers, body };
+  } catch (error) {
+    if (error instanceof TenantCallError) throw error;
+    // The runtime's own words may name addresses inside.
+    throw signal.aborted
+      ? new TenantCallError("timeout", "No answer in time.")
+      : new TenantCallError("unreachable", "The host could not be reached.");
+  }
+}
+
+/** Every address of the name has to be public: the platform may use any of them. */
+async function requirePublic(
+  settings: TenantSettings,
+  call: Fetch,
+  { host, signal }: { host: string; signal: AbortSignal },
+): Promise<void> {
+  const found = await Promise.all(
+    Object.values(recordTypes).map((type) => lookUp(settings, call, { host, type, signal })),
+  );
+  const addresses = found.flat();
+  if (addresses.length === 0) throw new TenantCallError("unresolved", "The host has no address.");
+  if (!addresses.every(isPublicAddress))
+    throw new TenantCallError("refused", "The host has an address that is not public.");
+}
+
+/** The addresses of one type (RFC 8484's JSON form, as Cloudflare and Google answer it). */
+async function lookUp(
+  settings: TenantSettings,
+  call: Fetch,
+  { host, type, signal }: { host: string; type: number; signal: AbortSignal },
+): Promise<string[]> {
+  const url = new URL(settings.dnsOverHttpsUrl);
+  url.searchParams.set("name", host.replace(/\.+$/, ""));
+  url.searchParams.set("type", String(type));
+  const answer = await call(
+    new Request(url, {
+      headers: { accept: "application/dns-json" },
+      redirect: "manual",
+      signal: AbortSignal.any([signal, AbortSignal.timeout(dnsTimeoutMs)]),
+    }),
+  ).catch(() => null);
+  if (answer?.status !== 200) {
+    await answer?.body?.cancel();
+    throw new TenantCallError("unresolved", "The host's addresses could not be looked up.");
+  }
+  return addressesOf(JSON.parse(new TextDecoder().decode(await readAtMost(answer, maxDnsAnswerBytes))), type);
+}
+
+function addressesOf(answer: unknown, type: number): string[] {
+  const { Status: status, Answer: records } = Object(answer) as { Status?: unknown; Answer?: unknown };
+  // 3 is NXDOMAIN; any other failure leaves open what the name stands for.
+  if (status !== 0 && status !== 3)
+    throw new TenantCallError("unresolved", "The host's addresses could not be looked up.");
+  if (!Array.isArray(records)) return [];
+  if (records.length > maxDnsAnswers) throw new TenantCallError("refused", "The host has too many addresses.");
+  return records.flatMap((record: unknown) => {
+    const { type: kind, data } = Object(record) as { type?: unknown; data?: unknown };
+    return kind === type ? [String(data)] : [];
+  });
+}
+
+async function readAtMost(answer: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  const reader = (answer.body as ReadableStream<Uint8Array<ArrayBuffer>> | null)?.getReader();
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let sizeBytes = 0;
+  while (reader && maxBytes > 0) {
+    const { done, value } = await reader.read();
+    if (done) return Uint8Array.from(Buffer.concat(chunks));
+    sizeBytes += value.byteLength;
+    if (sizeBytes > maxBytes) {
+      await reader.cancel();
+      throw new TenantCallError("body-too-large", `The answer has more than ${maxBytes} bytes.`);
+    }
+    chunks.push(value);
+  }
+  await reader?.cancel();
+  return new Uint8Array(0);
+}

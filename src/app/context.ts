@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { drizzle } from "drizzle-orm/d1";
 import { makeMailer } from "#adapters/mail/mailer";
-import { outbound } from "#adapters/outbound";
+import { outboundOf } from "#adapters/outbound";
 import type { Ctx, Origin } from "#core/context";
 import { type Bindings, queueOf, readSettings } from "#core/env";
 import { makeId } from "#core/ids";
@@ -53,7 +53,7 @@ export function makeContext(env: Bindings, execution: Execution, occasion: Occas
       return makeId(kind, source.createdAt, createHash("sha256").update(`${source.seed}\n${source.next}`).digest());
     },
     log: keepingLog(platformLog({ requestId }), () => ctx),
-    outbound,
+    outbound: outboundOf(settings),
     mailer: makeMailer(),
     later: (work) => execution.waitUntil(work.catch((error: unknown) => ctx.log("error", "later.failed", { error }))),
     offer: (message) => offer(ctx, message),
@@ -64,7 +64,11 @@ export function makeContext(env: Bindings, execution: Execution, occasion: Occas
   return ctx;
 }
 
+/** The longest that a queue holds a message back; what is due later is offered by the sweeper. */
+const maxDelaySeconds = 43_200;
+
 async function offer(ctx: AppCtx, message: Parameters<Ctx["offer"]>[0]): Promise<void> {
+  if ((message.delaySeconds ?? 0) > maxDelaySeconds) return;
   try {
     await queueOf(ctx.env, message.lane).send(
       { v: 1, jobId: message.jobId },

@@ -11,6 +11,7 @@ import monitoring from "#features/monitoring/index";
 import notifications from "#features/notifications/index";
 import secrets from "#features/secrets/index";
 import signInMethods from "#features/sign-in-methods/index";
+import webhooks from "#features/webhooks/index";
 
 export const features: readonly Feature[] = [
   accounts,
@@ -24,4 +25,5 @@ export const features: readonly Feature[] = [
   monitoring,
   auditLog,
   notifications,
+  webhooks,
 ];

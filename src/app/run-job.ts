@@ -3,7 +3,15 @@
  * dies is offered again by the sweeper. Never throws: what goes wrong is written to the row.
  */
 import type { Actor, Ctx } from "#core/context";
-import { type AnyJob, type JobCtx, type Outcome, type Progress, type Statement } from "#core/job";
+import {
+  type AnyJob,
+  type Enqueued,
+  type JobCtx,
+  type JobProblem,
+  type Outcome,
+  type Progress,
+  type Statement,
+} from "#core/job";
 import {
   addEvent,
   claimJob,
@@ -117,11 +125,15 @@ async function endRun(ctx: JobCtx, row: JobRow, outcome: Ended): Promise<void> {
   });
   switch (outcome.kind) {
     case "done":
-      return ctx.commit([
-        ...outcome.effects,
-        endJob(ctx, row.id, { state: "succeeded", result: outcome.result }),
-        addEvent(ctx, row.id, "succeeded", outcome.result),
-      ]);
+      return commitAndOffer(
+        ctx,
+        [
+          ...outcome.effects,
+          endJob(ctx, row.id, { state: "succeeded", result: outcome.result }),
+          addEvent(ctx, row.id, "succeeded", outcome.result),
+        ],
+        outcome.enqueued,
+      );
     case "cancelled":
       return ctx.commit([
         endJob(ctx, row.id, { state: "cancelled", problem: problemOf(outcome) }),
@@ -129,10 +141,14 @@ async function endRun(ctx: JobCtx, row: JobRow, outcome: Ended): Promise<void> {
       ]);
     case "fail": {
       const problem = problemOf(outcome);
-      return ctx.commit([
-        endJob(ctx, row.id, { state: "failed", problem }),
-        addEvent(ctx, row.id, "failed", { code: problem.code, detail: problem.detail, ...problem.members }),
-      ]);
+      return commitAndOffer(
+        ctx,
+        [
+          endJob(ctx, row.id, { state: "failed", problem }),
+          addEvent(ctx, row.id, "failed", { code: problem.code, detail: problem.detail, ...problem.members }),
+        ],
+        announced(ctx, row, problem),
+      );
     }
     case "retry": {
       const delaySeconds = outcome.afterSeconds ?? backoffSeconds(row.attempt, ctx.random(1)[0] ?? 0);
@@ -164,6 +180,24 @@ function endingOf(row: JobRow): Broken {
     ...(row.problemDetail === null ? {} : { detail: row.problemDetail }),
     ...(members ? { members } : {}),
   };
+}
+
+/** What a job's own definition has to say of its failure; a failure to say it must not keep the row from ending. */
+function announced(ctx: JobCtx, row: JobRow, problem: JobProblem): Enqueued[] {
+  const job = registry.get(row.name);
+  if (!job?.failed) return [];
+  try {
+    const payload = job.payload().safeParse(safeJson(row.payload));
+    return payload.success ? job.failed(ctx, payload.data as never, problem) : [];
+  } catch (error) {
+    ctx.log("error", "job.failed-unannounced", { error });
+    return [];
+  }
+}
+
+async function commitAndOffer(ctx: JobCtx, statements: Statement[], enqueued: Enqueued[]): Promise<void> {
+  await ctx.commit([...statements, ...enqueued.map((job) => job.statement)]);
+  for (const job of enqueued) await ctx.offer(job);
 }
 
 function makeJobContext(ctx: AppCtx, row: JobRow, leaseToken: string): JobCtx {

@@ -61,6 +61,8 @@ export interface Settings {
   sandbox: boolean;
   /** Hosts that tenants may name although they are not public; never in production. */
   outboundTenantAllow: string[];
+  /** Answers which addresses a host name has, in the JSON form of DNS over HTTPS, before a tenant's address is called. */
+  dnsOverHttpsUrl: string;
   retentionDays: { deleted: number; logs: number; audit: number };
 }
 
@@ -143,6 +145,7 @@ function parse(env: Variables): Settings {
     turnstile: bothOrNone(env, read, { siteKey: "TURNSTILE_SITE_KEY", secretKey: "TURNSTILE_SECRET_KEY" }),
     sandbox: read("SANDBOX", oneOf("on", "off"), "on") === "on",
     outboundTenantAllow: read("OUTBOUND_TENANT_ALLOW", list, ""),
+    dnsOverHttpsUrl: read("DNS_OVER_HTTPS_URL", url, "https://cloudflare-dns.com/dns-query"),
     retentionDays: {
       deleted: read("RETENTION_DAYS_DELETED", countUpTo(3_650), "30"),
       logs: read("RETENTION_DAYS_LOGS", countUpTo(3_650), "30"),

@@ -1,5 +1,5 @@
 /** Every statement of the job engine. Each change of state is one conditional statement, so that two runs never both win. */
-import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, or, sql } from "drizzle-orm";
+import { and, asc, desc, eq, getTableColumns, gt, inArray, isNull, lt, lte, or, sql, type SQL } from "drizzle-orm";
 import type { Database } from "./context.ts";
 import type { Progress, Statement } from "./work.ts";
 import type { JobState } from "./states.ts";
@@ -23,12 +23,25 @@ interface NewJob {
   runAt: number;
 }
 
-export function insertJob(ctx: Db, job: NewJob): Statement {
+function rowOf(ctx: Db, job: NewJob) {
   const at = ctx.now();
   const state: JobState = job.runAt > at ? "scheduled" : "queued";
+  return { ...job, state, offeredAt: state === "queued" ? at : null, createdAt: at, updatedAt: at };
+}
+
+export function insertJob(ctx: Db, job: NewJob): Statement {
+  return ctx.db.insert(jobs).values(rowOf(ctx, job));
+}
+
+/** As `insertJob`, if the condition holds; a repeated request that makes the same id again changes nothing. */
+export function insertJobWhen(ctx: Db, job: NewJob, when: SQL): Statement {
+  const values: Record<string, unknown> = { done: 0, total: 0, attempt: 0, fence: 1, ...rowOf(ctx, job) };
+  // A selection has to name every column, in the table's order.
+  const columns = Object.keys(getTableColumns(jobs)).map((name) => sql`${values[name] ?? null}`);
   return ctx.db
     .insert(jobs)
-    .values({ ...job, state, offeredAt: state === "queued" ? at : null, createdAt: at, updatedAt: at });
+    .select(sql`select ${sql.join(columns, sql`, `)} where ${when}`)
+    .onConflictDoNothing();
 }
 
 /** Claims the row for one run; null: another run has it, it has ended, or it is not due. */

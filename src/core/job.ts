@@ -4,21 +4,25 @@
  */
 import type * as z from "zod";
 import type { Ctx, WorkspaceCtx } from "./context.ts";
-import { insertJob } from "./job-store.ts";
+import { insertJob, insertJobWhen } from "./job-store.ts";
 import type { ProblemCode } from "./problem.ts";
 import type { Shape } from "./shape.ts";
-import type { Lane, Progress, Statement } from "./work.ts";
+import type { Condition, Lane, Progress, Statement } from "./work.ts";
 
 export type { Lane, Progress, Statement } from "./work.ts";
 
 export type Outcome =
-  | { kind: "done"; result: Record<string, unknown>; effects: Statement[] }
+  | { kind: "done"; result: Record<string, unknown>; effects: Statement[]; enqueued: Enqueued[] }
   | { kind: "retry"; afterSeconds: number | null; why: string }
   | { kind: "fail"; code: ProblemCode; detail?: string; members?: Record<string, unknown> };
 
-/** The work is finished; `effects` are committed together with the row, or not at all. */
-export function done(result: Record<string, unknown> = {}, effects: Statement[] = []): Outcome {
-  return { kind: "done", result, effects };
+/** The work is finished; `effects` and the rows of `enqueued` are committed together with the row, or not at all. */
+export function done(
+  result: Record<string, unknown> = {},
+  effects: Statement[] = [],
+  enqueued: Enqueued[] = [],
+): Outcome {
+  return { kind: "done", result, effects, enqueued };
 }
 
 /** Try again, after the given time or, with null, after the usual back-off. */
@@ -55,6 +59,13 @@ export interface JobDefinition<Payload extends z.ZodType> {
   run(ctx: JobCtx, payload: z.output<Payload>): Promise<Outcome>;
   /** Undoes what a failed or cancelled run left behind. May run more than once. */
   abandon?(ctx: JobCtx, payload: z.output<Payload>): Promise<void>;
+  /** Work that a failure asks for, committed together with it. Not for a cancelled run. */
+  failed?(ctx: JobCtx, payload: z.output<Payload>, problem: JobProblem): Enqueued[];
+}
+
+export interface JobProblem {
+  code: ProblemCode;
+  detail: string;
 }
 
 export interface AnyJob {
@@ -64,6 +75,7 @@ export interface AnyJob {
   attempts: number;
   run(ctx: JobCtx, payload: never): Promise<Outcome>;
   abandon?(ctx: JobCtx, payload: never): Promise<void>;
+  failed?(ctx: JobCtx, payload: never, problem: JobProblem): Enqueued[];
 }
 
 export interface Enqueued {
@@ -74,7 +86,14 @@ export interface Enqueued {
 
 export interface Job<Payload extends z.ZodType> extends JobDefinition<Payload> {
   /** The row that asks for the work: put `statement` into the batch of its cause, then `offer` it. */
-  row(ctx: EnqueueCtx, payload: z.input<Payload>, options?: { jobId?: string; runAt?: number }): Enqueued;
+  row(ctx: EnqueueCtx, payload: z.input<Payload>, options?: RowOptions): Enqueued;
+}
+
+interface RowOptions {
+  jobId?: string;
+  runAt?: number;
+  /** A condition of SQL: when it does not hold, no row is made. */
+  when?: Condition;
 }
 
 type EnqueueCtx = Pick<WorkspaceCtx, "db" | "now" | "newId" | "workspaceId"> & { userId?: string };
@@ -84,7 +103,7 @@ export function defineJob<Payload extends z.ZodType>(definition: JobDefinition<P
     ...definition,
     row(ctx, payload, options = {}) {
       const jobId = options.jobId ?? ctx.newId("job");
-      const statement = insertJob(ctx, {
+      const job = {
         id: jobId,
         workspaceId: ctx.workspaceId,
         userId: ctx.userId ?? null,
@@ -93,7 +112,8 @@ export function defineJob<Payload extends z.ZodType>(definition: JobDefinition<P
         payload: JSON.stringify(definition.payload().parse(payload)),
         maxAttempts: definition.attempts,
         runAt: options.runAt ?? ctx.now(),
-      });
+      };
+      const statement = options.when ? insertJobWhen(ctx, job, options.when) : insertJob(ctx, job);
       return { jobId, lane: definition.lane, statement };
     },
   };

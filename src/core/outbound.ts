@@ -5,7 +5,35 @@ export interface OutboundOptions {
   timeoutMs: number;
 }
 
+export interface TenantOptions {
+  /** From the first look at the name to the last byte of the answer. */
+  timeoutMs: number;
+  /** At most this many bytes of the answer are read; 0 reads none. More is an error, never a silent cut. */
+  bodyBytesMax: number;
+}
+
+export interface TenantAnswer {
+  status: number;
+  headers: Headers;
+  body: Uint8Array<ArrayBuffer>;
+}
+
+/** `refused`: the address is not one that a tenant may name. `unresolved`: it has no address now. `timeout`, `unreachable`, `body-too-large`: as they say. */
+export type TenantCallFault = "refused" | "unresolved" | "timeout" | "unreachable" | "body-too-large";
+
+export class TenantCallError extends Error {
+  readonly fault: TenantCallFault;
+
+  constructor(fault: TenantCallFault, detail: string) {
+    super(detail);
+    this.name = "TenantCallError";
+    this.fault = fault;
+  }
+}
+
 export interface Outbound {
   /** To a host that the deployer configured. Follows no redirect. Throws when nothing came in time. */
   operator(request: Request, options: OutboundOptions): Promise<Response>;
+  /** To a host that a tenant named: only what is public is called. Follows no redirect. Throws `TenantCallError`. */
+  tenant(request: Request, options: TenantOptions): Promise<TenantAnswer>;
 }

@@ -1,4 +1,5 @@
 /** The words of background work that both the job engine and the context speak. */
+import type { SQL } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 
 /** A lane is one queue, so one concurrency; it says nothing about the kind of work. */
@@ -12,6 +13,9 @@ export interface JobMessage {
 
 /** A statement that has not run yet, for a batch. */
 export type Statement = BatchItem<"sqlite">;
+
+/** A condition of SQL, made by a store. */
+export type Condition = SQL;
 
 export interface Progress {
   done: number;

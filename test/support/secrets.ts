@@ -13,5 +13,6 @@ export function testSettings(): Record<string, string> {
     MASTER_KEYS: `1:${randomBytes(32).toString("base64")}`,
     JWT_PRIVATE_JWKS: JSON.stringify({ keys: [jwk] }),
     CHECK_RESPONSES: "on",
+    OUTBOUND_TENANT_ALLOW: "127.0.0.1",
   };
 }
