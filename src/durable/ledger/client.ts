@@ -1,7 +1,31 @@
 /** How features hold, settle and give back what a workspace uses of its plan. It decides nothing itself. */
 import { objectNamed, type Placement } from "../stub.ts";
+import type {
+  Asking,
+  MeteredName,
+  MeterState,
+  Outgoing,
+  Reserved,
+  ReserveRequest,
+  ScopeKind,
+  Settled,
+} from "./meters.ts";
 import type { HoldOutcome, HoldRequest, Ledger, Reconciled, ReconcileRequest } from "./object.ts";
 import type { MeterName, Totals } from "./rules.ts";
+
+export type {
+  Budget,
+  Line,
+  MeteredName,
+  MeterState,
+  Outgoing,
+  QuotaNotice,
+  Scopes,
+  Shortage,
+  UsageEvent,
+} from "./meters.ts";
+export { meteredNames } from "./meters.ts";
+export { type ApiCall, createCallLeases, handBackCalls, takeApiCall } from "./call-leases.ts";
 
 type Ledgers = DurableObjectNamespace<Ledger>;
 /** Every request names the workspace whose ledger it is for. */
@@ -68,4 +92,73 @@ export async function reconcile(
 ): Promise<Reconciled> {
   const { workspaceId, ...rest } = request;
   return await objectNamed(ledgers, workspaceId, options).reconcile(rest);
+}
+
+/** Holds all amounts within all limits and budgets, or none; refused with what is short. Decided in memory. */
+export async function reserveMeters(ledgers: Ledgers, request: Of<ReserveRequest>): Promise<Reserved> {
+  const { workspaceId, ...rest } = request;
+  return await objectNamed(ledgers, workspaceId, {}).reserveMeters(rest);
+}
+
+/** Reserves and settles in one. Answers once it is on disk. */
+export async function chargeMeters(ledgers: Ledgers, request: Of<Asking>): Promise<Reserved> {
+  const { workspaceId, ...rest } = request;
+  return await objectNamed(ledgers, workspaceId, {}).chargeMeters(rest);
+}
+
+/** Charges what a reservation came to; what was more returns. Answers once it is on disk, and may be sent again. */
+export async function settleMeters(ledgers: Ledgers, request: Of<Asking>): Promise<Settled> {
+  const { workspaceId, ...rest } = request;
+  return await objectNamed(ledgers, workspaceId, {}).settleMeters(rest);
+}
+
+/** Gives a reservation back; false when it was not open any more. */
+export async function releaseMeters(
+  ledgers: Ledgers,
+  request: Of<{ reservationId: string; nowMs?: number }>,
+): Promise<boolean> {
+  const { workspaceId, ...rest } = request;
+  return await objectNamed(ledgers, workspaceId, {}).releaseMeters(rest);
+}
+
+/** What may be used beyond the limit, raised or (negative) taken back; the same id counts once. Returns what is left of all grants. */
+export async function grantBonus(
+  ledgers: Ledgers,
+  request: Of<{ id: string; meter: MeteredName; amount: number }>,
+): Promise<number> {
+  const { workspaceId, ...rest } = request;
+  return await objectNamed(ledgers, workspaceId, {}).grantBonus(rest);
+}
+
+/** All meters of the workspace in the periods that run now, and its storage. */
+export async function readMeters(
+  ledgers: Ledgers,
+  request: Of<{ nowMs?: number }>,
+): Promise<{ meters: MeterState[]; storage: Totals }> {
+  const { workspaceId, ...rest } = request;
+  return await objectNamed(ledgers, workspaceId, {}).readMeters(rest);
+}
+
+/** What users, keys or models used of the meters in the periods that run now; with `scopeId` one of them. */
+export async function readScope(
+  ledgers: Ledgers,
+  request: Of<{ scope: ScopeKind; scopeId?: string; nowMs?: number }>,
+): Promise<MeterState[]> {
+  const { workspaceId, ...rest } = request;
+  return await objectNamed(ledgers, workspaceId, {}).readScope(rest);
+}
+
+export async function setUsageAnchor(ledgers: Ledgers, request: Of<{ anchorMs: number | null }>): Promise<void> {
+  const { workspaceId, ...rest } = request;
+  await objectNamed(ledgers, workspaceId, {}).setUsageAnchor(rest);
+}
+
+export async function readOutgoing(ledgers: Ledgers, request: Of<{ limit: number }>): Promise<Outgoing[]> {
+  const { workspaceId, ...rest } = request;
+  return await objectNamed(ledgers, workspaceId, {}).outgoing(rest);
+}
+
+export async function confirmOutgoing(ledgers: Ledgers, request: Of<{ throughSeq: number }>): Promise<void> {
+  const { workspaceId, ...rest } = request;
+  await objectNamed(ledgers, workspaceId, {}).delivered(rest);
 }

@@ -1,8 +1,22 @@
 /**
- * What one workspace holds of its limited goods. Every decision and its write happen in one turn without waiting, so parallel calls
- * cannot overspend. It counts; the limits come with each call, and the database stays the truth about what exists.
+ * What one workspace holds of its limited goods. Every decision happens in one turn without waiting, so parallel calls cannot overspend.
+ * It counts; the limits come with each call. Of storage the database stays the truth about what exists; of what is metered
+ * (metering.ts) this object is the truth, and tells the database what was used.
  */
 import { DurableObject } from "cloudflare:workers";
+import { type Metering, openMetering } from "./metering.ts";
+import type {
+  Asking,
+  Block,
+  BlockRequest,
+  MeteredName,
+  MeterState,
+  Outgoing,
+  Reserved,
+  ReserveRequest,
+  ScopeKind,
+  Settled,
+} from "./meters.ts";
 import * as store from "./rows.ts";
 import { assertAmount, fits, meters, totalsWith, type Holding, type MeterName, type Totals } from "./rules.ts";
 
@@ -41,14 +55,22 @@ export type Reconciled = {
 const maxIdLength = 200;
 const maxPage = 1_000;
 
-export class Ledger extends DurableObject {
-  readonly #totals = new Map<MeterName, Totals>();
-  #firstExpiryMs: number | null;
+interface LedgerEnv {
+  DELIVERY_QUEUE: Queue<{ v: 1; ledger: string }>;
+}
 
-  constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
+export class Ledger extends DurableObject<LedgerEnv> {
+  readonly #totals = new Map<MeterName, Totals>();
+  readonly #metering: Metering;
+  #firstExpiryMs: number | null;
+  /** When the alarm is set for; undefined: not known since the object woke. */
+  #alarmMs: number | null | undefined;
+
+  constructor(ctx: DurableObjectState, env: LedgerEnv) {
     super(ctx, env);
     store.createTables(this.#sql);
     this.#firstExpiryMs = store.firstExpiryMs(this.#sql);
+    this.#metering = openMetering({ storage: ctx.storage, onWritten: () => ctx.waitUntil(this.#arm()) });
   }
 
   get #sql(): SqlStorage {
@@ -81,14 +103,16 @@ export class Ledger extends DurableObject {
   settle(request: HoldRequest): HoldOutcome {
     const { id, amount } = request;
     const known = this.#begin(request);
-    const settledAtMs = known?.settledAtMs ?? request.nowMs ?? Date.now();
-    return this.#apply(request, known, {
+    const nowMs = request.nowMs ?? Date.now();
+    const outcome = this.#apply(request, known, {
       id,
       state: "settled",
       amount,
       expiresAtMs: null,
-      settledAtMs,
+      settledAtMs: known?.settledAtMs ?? nowMs,
     });
+    if (outcome.ok) this.#metering.tell({ used: outcome.used, limit: outcome.limit, nowMs });
+    return outcome;
   }
 
   /**
@@ -157,10 +181,68 @@ export class Ledger extends DurableObject {
     };
   }
 
-  /** Reservations also expire with the next call, so an alarm that is late or lost only delays the write. */
+  reserveMeters(request: ReserveRequest): Reserved {
+    return this.#metering.reserve(request);
+  }
+
+  chargeMeters(request: Asking): Promise<Reserved> {
+    return this.#metering.charge(request);
+  }
+
+  settleMeters(request: Asking): Promise<Settled> {
+    return this.#metering.settle(request);
+  }
+
+  releaseMeters(request: { reservationId: string; nowMs?: number }): Promise<boolean> {
+    return this.#metering.release(request);
+  }
+
+  exchangeBlock(request: BlockRequest): Block {
+    return this.#metering.exchange(request);
+  }
+
+  grantBonus(request: { id: string; meter: MeteredName; amount: number }): Promise<number> {
+    return this.#metering.grant(request);
+  }
+
+  readMeters(request: At): { meters: MeterState[]; storage: Totals } {
+    return { meters: this.#metering.read(request), storage: this.read({ meter: "storage", ...request }) };
+  }
+
+  readScope(request: { scope: ScopeKind; scopeId?: string } & At): MeterState[] {
+    return this.#metering.readScope(request);
+  }
+
+  /** Where the workspace's usage months begin from now on; null: with the calendar's. */
+  setUsageAnchor(request: { anchorMs: number | null }): void {
+    this.#metering.setAnchor(request.anchorMs);
+  }
+
+  /** What the database has to learn, oldest first. Confirm it with `delivered`, else it is handed out again. */
+  outgoing(request: { limit: number }): Outgoing[] {
+    this.#metering.flush();
+    return this.#metering.outgoing(Math.min(request.limit, maxPage));
+  }
+
+  delivered(request: { throughSeq: number }): void {
+    this.#metering.delivered(request.throughSeq);
+  }
+
+  /**
+   * Reservations also expire with the next call, so an alarm that is late or lost only delays the write. What the database has to learn is
+   * announced by a message; until somebody fetched it, the alarm announces it again.
+   */
   override async alarm(): Promise<void> {
-    this.#expire(Date.now());
-    if (this.#firstExpiryMs !== null) await this.ctx.storage.setAlarm(this.#firstExpiryMs);
+    const nowMs = Date.now();
+    this.#alarmMs = null;
+    this.#expire(nowMs);
+    this.#metering.sweep(nowMs);
+    const { name } = this.ctx.id;
+    if (name !== undefined && this.#metering.outgoing(1).length > 0) {
+      // A message that cannot be sent now is sent by the next alarm.
+      await this.env.DELIVERY_QUEUE.send({ v: 1, ledger: name }).catch(() => undefined);
+    }
+    await this.#arm();
   }
 
   #begin(request: { meter: MeterName; id: string; amount: number } & At): store.HoldingRow | null {
@@ -218,7 +300,17 @@ export class Ledger extends DurableObject {
 
   async #expireAt(expiresAtMs: number): Promise<void> {
     this.#firstExpiryMs = Math.min(this.#firstExpiryMs ?? expiresAtMs, expiresAtMs);
-    const setForMs = await this.ctx.storage.getAlarm();
-    if (setForMs === null || setForMs > expiresAtMs) await this.ctx.storage.setAlarm(expiresAtMs);
+    await this.#arm();
+  }
+
+  /** Sets the alarm for whatever is due first, unless it rings earlier anyway. */
+  async #arm(): Promise<void> {
+    const due = [this.#firstExpiryMs, this.#metering.nextDueMs()].filter((at) => at !== null);
+    if (due.length === 0) return;
+    const atMs = Math.min(...due);
+    if (this.#alarmMs === undefined) this.#alarmMs = await this.ctx.storage.getAlarm();
+    if (this.#alarmMs !== null && this.#alarmMs !== undefined && this.#alarmMs <= atMs) return;
+    this.#alarmMs = atMs;
+    await this.ctx.storage.setAlarm(atMs);
   }
 }

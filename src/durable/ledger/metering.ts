@@ -1,0 +1,396 @@
+/**
+ * Reserves, settles and returns amounts of a workspace's meters. Admission happens in memory and waits for the disk only where the mark that
+ * the disk promises has to rise; settling waits for a write that it shares with all others of the same moment. docs/decisions says why.
+ */
+import type { Book, Lease } from "./book.ts";
+import * as book from "./book.ts";
+import * as journal from "./journal.ts";
+import { closeMarks, raiseMarks, recover, settleUnknown } from "./marks.ts";
+import type {
+  Asking,
+  Block,
+  BlockRequest,
+  MeteredName,
+  MeterState,
+  Outgoing,
+  QuotaNotice,
+  Reserved,
+  ReserveRequest,
+  ScopeKind,
+  Settled,
+} from "./meters.ts";
+import { metered, meteredNames } from "./meters.ts";
+
+/** Writes closer together than this are made in one. */
+const shareMs = 100;
+/** A reservation that no write has taken along yet is written after this time. */
+const journalMs = 250;
+/** After this long without an admission the marks are closed. */
+const quietMs = 1_000;
+const maxTtlMs = 3_600_000;
+const blockTtlMs = 120_000;
+const maxBlock = 64;
+const maxIdLength = 200;
+const maxLines = 16;
+const outgoingAfterMs = 1_000;
+const forgetEveryMs = 3_600_000;
+const keptMs = { leases: 48 * 3_600_000, counters: 62 * 24 * 3_600_000 };
+
+export interface Metering {
+  reserve(request: ReserveRequest): Reserved;
+  /** Reserves and settles in one: admitted only when it fits. */
+  charge(request: Asking): Promise<Reserved>;
+  settle(request: Asking): Promise<Settled>;
+  release(request: { reservationId: string; nowMs?: number }): Promise<boolean>;
+  exchange(request: BlockRequest): Block;
+  grant(request: { id: string; meter: MeteredName; amount: number }): Promise<number>;
+  read(request: { nowMs?: number }): MeterState[];
+  readScope(request: { scope: ScopeKind; scopeId?: string; nowMs?: number }): MeterState[];
+  setAnchor(anchorMs: number | null): void;
+  /** What a meter kept elsewhere (storage) came to, for its notices. */
+  tell(level: { used: number; limit: number | null; nowMs: number }): void;
+  outgoing(limit: number): Outgoing[];
+  delivered(throughSeq: number): void;
+  /** Ends what has lapsed and writes; returns when to be called again, or null. */
+  sweep(nowMs: number): number | null;
+  nextDueMs(): number | null;
+  flush(): void;
+}
+
+interface Host {
+  storage: DurableObjectStorage;
+  /** Called after a write: something may be due earlier than before. */
+  onWritten(): void;
+}
+
+interface State extends Host {
+  sql: SqlStorage;
+  book: Book;
+  nextExpiryMs: number | null;
+  outgoingDueMs: number | null;
+  lastWriteMs: number;
+  lastAdmissionMs: number;
+  timer: { atMs: number; handle: ReturnType<typeof setTimeout> } | null;
+  waiting: PromiseWithResolvers<void> | null;
+  longestTtlMs: number;
+  lastForgetMs: number;
+}
+
+export function openMetering(host: Host): Metering {
+  const { sql } = host.storage;
+  journal.createTables(sql);
+  const state: State = {
+    ...host,
+    sql,
+    book: journal.loadBook(sql),
+    nextExpiryMs: null,
+    outgoingDueMs: journal.hasOutgoing(sql) ? Date.now() + outgoingAfterMs : null,
+    lastWriteMs: 0,
+    lastAdmissionMs: 0,
+    timer: null,
+    waiting: null,
+    longestTtlMs: Number(journal.readFact(sql, "longest-ttl") ?? 0),
+    lastForgetMs: 0,
+  };
+  const nowMs = Date.now();
+  // Without reservations, nothing but what was used can be missing, and nobody was told of that.
+  if (state.longestTtlMs > 0) recover(state.book, { id: String(nowMs), nowMs, ttlMs: state.longestTtlMs });
+  refreshExpiry(state);
+  return {
+    reserve: (request) => reserve(state, request),
+    charge: (request) => charge(state, request),
+    settle: (request) => settle(state, request),
+    release: (request) => release(state, request),
+    exchange: (request) => exchange(state, request),
+    grant: (request) => grant(state, request),
+    read: ({ nowMs: at = Date.now() }) => read(state, at),
+    readScope: (request) => readScope(state, request),
+    setAnchor(anchorMs) {
+      state.book.anchorMs = anchorMs;
+      journal.writeFact(sql, "anchor", anchorMs === null ? "" : String(anchorMs));
+    },
+    tell: (level) => tell(state, level),
+    outgoing: (limit) => journal.readOutbox(sql, limit),
+    delivered(throughSeq) {
+      journal.deleteOutgoing(sql, throughSeq);
+      if (!journal.hasOutgoing(sql)) state.outgoingDueMs = null;
+    },
+    sweep: (at) => sweep(state, at),
+    nextDueMs: () => earliest(state.nextExpiryMs, state.outgoingDueMs),
+    flush: () => flush(state),
+  };
+}
+
+function begin(state: State, id: string, nowMs: number): Lease | null {
+  if (id.length === 0 || id.length > maxIdLength || id.startsWith("recovered:"))
+    throw new RangeError("an id has 1 to 200 characters");
+  if (state.nextExpiryMs !== null && nowMs >= state.nextExpiryMs) state.nextExpiryMs = book.expire(state.book, nowMs);
+  return state.book.open.get(id) ?? state.book.changed.leases.get(id) ?? journal.findLease(state.sql, id);
+}
+
+function assertLines(asked: Asking): void {
+  const { meters, budgets = [] } = asked;
+  if (meters.length === 0 || meters.length > maxLines || budgets.length > maxLines)
+    throw new RangeError("1 to 16 meters and at most 16 budgets");
+  if (new Set(meters.map(({ meter }) => meter)).size < meters.length) throw new RangeError("each meter once");
+  for (const { meter, amount, limit } of meters) {
+    if (!(meter in metered)) throw new RangeError("no such meter");
+    assertCount(amount);
+    if (limit !== null) assertCount(limit);
+  }
+  for (const { limit } of budgets) assertCount(limit);
+}
+
+function assertCount(value: number): void {
+  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError("an amount is a whole number, not negative");
+}
+
+function reserve(state: State, request: ReserveRequest): Reserved {
+  const nowMs = request.nowMs ?? Date.now();
+  assertLines(request);
+  if (!(request.ttlMs > 0) || request.ttlMs > maxTtlMs) throw new RangeError("a reservation lives up to an hour");
+  const known = begin(state, request.reservationId, nowMs);
+  if (known && (known.state === "open" || known.state === "settled")) {
+    return { ok: true, state: known.state, expiresAtMs: known.expiresAtMs, meters: statesOf(state, known) };
+  }
+  const admission = admit(state, request, { nowMs, ttlMs: request.ttlMs, whenExpired: "return" });
+  if (!admission.ok) return admission;
+  const { lease } = admission;
+  return { ok: true, state: "open", expiresAtMs: lease.expiresAtMs, meters: statesOf(state, lease) };
+}
+
+type Terms = Parameters<typeof book.admit>[2];
+
+/** In memory; the disk is written first only where its promise does not reach so far. The output gate then holds the answer back. */
+function admit(state: State, asked: Asking, terms: Terms) {
+  const admission = book.admit(state.book, asked, terms);
+  if (!admission.ok) return admission;
+  state.lastAdmissionMs = Date.now();
+  state.nextExpiryMs = earliest(state.nextExpiryMs, admission.lease.expiresAtMs);
+  // What a restart has to wait for grows rarely, and only upwards.
+  const hasLonger = terms.ttlMs > state.longestTtlMs;
+  if (hasLonger) {
+    state.longestTtlMs = terms.ttlMs;
+    journal.writeFact(state.sql, "longest-ttl", String(terms.ttlMs));
+  }
+  if (admission.mustWrite) flush(state);
+  else writeWithin(state, journalMs);
+  return admission;
+}
+
+/** The reservation in between never leaves this turn, so only what was used has to reach the disk. */
+async function charge(state: State, asked: Asking): Promise<Reserved> {
+  const nowMs = asked.nowMs ?? Date.now();
+  assertLines(asked);
+  const known = begin(state, asked.reservationId, nowMs);
+  let lease = known?.state === "open" ? known : null;
+  if (!lease && known?.state !== "settled") {
+    const admission = book.admit(state.book, asked, { nowMs, ttlMs: maxTtlMs, whenExpired: "return" });
+    if (!admission.ok) return admission;
+    state.lastAdmissionMs = Date.now();
+    lease = admission.lease;
+  }
+  if (lease) book.settleOpen(state.book, lease, asked.meters, nowMs);
+  await written(state);
+  const ended = lease ?? known;
+  return { ok: true, state: "settled", expiresAtMs: nowMs, meters: ended ? statesOf(state, ended) : [] };
+}
+
+async function settle(state: State, asked: Asking): Promise<Settled> {
+  const nowMs = asked.nowMs ?? Date.now();
+  assertLines(asked);
+  const known = begin(state, asked.reservationId, nowMs);
+  if (known?.state === "released") return { ok: false, reason: "released" };
+  const repeated = known?.state === "settled";
+  if (known?.state === "open") book.settleOpen(state.book, known, asked.meters, nowMs);
+  else if (known?.state === "charged") book.correct(state.book, known, asked.meters, nowMs);
+  else if (!repeated) settleUnknown(state.book, asked, { nowMs, wasLost: known === null });
+  await written(state);
+  const ended = begin(state, asked.reservationId, nowMs);
+  return { ok: true, repeated, meters: ended ? statesOf(state, ended) : [] };
+}
+
+async function release(state: State, request: { reservationId: string; nowMs?: number }): Promise<boolean> {
+  const known = begin(state, request.reservationId, request.nowMs ?? Date.now());
+  if (known?.state !== "open") return false;
+  book.releaseOpen(state.book, known, "released");
+  await written(state);
+  return true;
+}
+
+/**
+ * A block is charged whole unless its isolate reports in time what it used, because an isolate may vanish with calls that it let through.
+ * Nothing here waits for the disk: a report that a crash loses leaves the block charged.
+ */
+function exchange(state: State, request: BlockRequest): Block {
+  const nowMs = request.nowMs ?? Date.now();
+  const { previous, id, limit, scopes } = request;
+  assertCount(request.want);
+  if (previous) report(state, { ...previous, limit, scopes, nowMs });
+  if (request.want === 0) return { granted: 0, validForMs: 0, short: null };
+  const room = book.roomFor(state.book, "apiCalls", { limit, nowMs });
+  const share = room === null ? maxBlock : Math.max(Math.floor(room / 8), 1);
+  const amount = Math.max(Math.min(request.want, maxBlock, share), 1);
+  const asked = { reservationId: id, meters: [{ meter: "apiCalls" as const, amount, limit }], scopes };
+  const admission = admit(state, asked, { nowMs, ttlMs: blockTtlMs, whenExpired: "charge" });
+  if (!admission.ok) return { granted: 0, validForMs: 0, short: admission.short[0] ?? null };
+  // There is nothing to report of a single call: it is used.
+  if (amount === 1) book.settleOpen(state.book, admission.lease, asked.meters, nowMs);
+  const [counter] = statesOf(state, admission.lease);
+  const leftMs = (counter?.endMs ?? Number.POSITIVE_INFINITY) - nowMs;
+  return { granted: amount, validForMs: Math.min(blockTtlMs / 2, leftMs), short: null };
+}
+
+/** What an isolate used of its last block. */
+function report(
+  state: State,
+  block: { id: string; used: number; nowMs: number } & Pick<BlockRequest, "limit" | "scopes">,
+) {
+  const { id, used, limit, scopes, nowMs } = block;
+  assertCount(used);
+  const known = begin(state, id, nowMs);
+  const actual = [{ meter: "apiCalls" as const, amount: used, limit }];
+  if (known?.state === "open") book.settleOpen(state.book, known, actual, nowMs);
+  else if (known?.state === "charged") book.correct(state.book, known, actual, nowMs);
+  else if (!known) settleUnknown(state.book, { reservationId: id, meters: actual, scopes }, { nowMs, wasLost: true });
+  writeWithin(state, journalMs);
+}
+
+async function grant(state: State, request: { id: string; meter: MeteredName; amount: number }): Promise<number> {
+  const name = `grant:${request.id}`;
+  if (journal.readFact(state.sql, name) !== null) return state.book.bonus.get(request.meter) ?? 0;
+  const left = book.grant(state.book, request.meter, request.amount);
+  journal.writeFact(state.sql, name, String(request.amount));
+  flush(state);
+  return left;
+}
+
+function statesOf(state: State, lease: Lease): MeterState[] {
+  const keys = new Set(lease.parts.flatMap(({ counters }) => counters));
+  return [...keys].flatMap((key) => {
+    const counter = state.book.counters.get(key);
+    return counter ? [book.stateOf(state.book, counter)] : [];
+  });
+}
+
+function read(state: State, nowMs: number): MeterState[] {
+  begin(state, "read", nowMs);
+  return meteredNames.map((meter) => {
+    const place = { meter, scope: "workspace", scopeId: "", span: metered[meter].period } as const;
+    return book.stateOf(state.book, book.counterAt(state.book, place, nowMs));
+  });
+}
+
+const maxScopes = 2_000;
+
+/** What the users, keys or models of the workspace used in the periods that run now. */
+function readScope(state: State, request: { scope: ScopeKind; scopeId?: string; nowMs?: number }): MeterState[] {
+  const nowMs = request.nowMs ?? Date.now();
+  begin(state, "read", nowMs);
+  return [...state.book.counters.values()]
+    .filter(({ scope, scopeId, startMs, endMs }) => {
+      const isAsked = scope === request.scope && (request.scopeId === undefined || scopeId === request.scopeId);
+      return isAsked && endMs !== null && startMs <= nowMs && nowMs < endMs;
+    })
+    .slice(0, maxScopes)
+    .map((counter) => book.stateOf(state.book, counter));
+}
+
+/** Storage has no period: its notices come once a calendar month. */
+function tell(state: State, { used, limit, nowMs }: { used: number; limit: number | null; nowMs: number }): void {
+  if (limit === null || limit === 0 || used * 100 < limit * 80) return;
+  const day = new Date(nowMs);
+  const startMs = Date.UTC(day.getUTCFullYear(), day.getUTCMonth(), 1);
+  const endMs = Date.UTC(day.getUTCFullYear(), day.getUTCMonth() + 1, 1);
+  for (const level of [80, 100] as const) {
+    const name = `storage:${level}`;
+    if (used * 100 < limit * level || journal.readFact(state.sql, name) === String(startMs)) continue;
+    journal.writeFact(state.sql, name, String(startMs));
+    const notice: QuotaNotice = { meter: "storage", level, used, limit, startMs, endMs, atMs: nowMs };
+    state.book.notices.push(notice);
+  }
+  if (book.hasChanges(state.book)) flush(state);
+}
+
+function sweep(state: State, nowMs: number): number | null {
+  state.nextExpiryMs = book.expire(state.book, nowMs);
+  flush(state);
+  if (nowMs - state.lastForgetMs > forgetEveryMs) forget(state, nowMs);
+  if (journal.hasOutgoing(state.sql)) state.outgoingDueMs = Math.max(state.outgoingDueMs ?? 0, nowMs + 30_000);
+  else state.outgoingDueMs = null;
+  return earliest(state.nextExpiryMs, state.outgoingDueMs);
+}
+
+function forget(state: State, nowMs: number): void {
+  state.lastForgetMs = nowMs;
+  const countersMs = nowMs - keptMs.counters;
+  journal.forgetOld(state.sql, { leasesMs: nowMs - keptMs.leases, countersMs });
+  for (const { key, endMs } of state.book.counters.values())
+    if (endMs !== null && endMs < countersMs) state.book.counters.delete(key);
+}
+
+function refreshExpiry(state: State): void {
+  for (const { expiresAtMs } of state.book.open.values())
+    state.nextExpiryMs = earliest(state.nextExpiryMs, expiresAtMs);
+}
+
+function earliest(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b);
+}
+
+/** Resolves once the disk has everything that memory has now. The first call after a pause writes at once, the next ones share a write. */
+function written(state: State): Promise<void> {
+  const sinceMs = Date.now() - state.lastWriteMs;
+  if (sinceMs >= shareMs) {
+    flush(state);
+    return Promise.resolve();
+  }
+  state.waiting ??= Promise.withResolvers<void>();
+  writeWithin(state, shareMs - sinceMs);
+  return state.waiting.promise;
+}
+
+/** A waiting timer also keeps the object in memory until the write. */
+function writeWithin(state: State, delayMs: number): void {
+  const atMs = Date.now() + delayMs;
+  if (state.timer && state.timer.atMs <= atMs) return;
+  if (state.timer) clearTimeout(state.timer.handle);
+  state.timer = { atMs, handle: setTimeout(() => onTimer(state), delayMs) };
+}
+
+function onTimer(state: State): void {
+  state.timer = null;
+  const quietForMs = Date.now() - state.lastAdmissionMs;
+  if (quietForMs >= quietMs) closeMarks(state.book);
+  flush(state);
+  // One more look after the last admission, to close the marks.
+  if (quietForMs < quietMs) writeWithin(state, quietMs);
+}
+
+function flush(state: State): void {
+  const { book: current, waiting } = state;
+  state.waiting = null;
+  try {
+    if (book.hasChanges(current)) {
+      raiseMarksUnlessQuiet(state);
+      const sends = current.events.length + current.notices.length > 0;
+      state.storage.transactionSync(() => journal.writeChanges(state.sql, current));
+      current.changed.counters.clear();
+      current.changed.leases.clear();
+      current.changed.bonus.clear();
+      current.events.length = 0;
+      current.notices.length = 0;
+      state.lastWriteMs = Date.now();
+      if (sends) state.outgoingDueMs ??= state.lastWriteMs + outgoingAfterMs;
+      state.onWritten();
+    }
+    waiting?.resolve();
+  } catch (error) {
+    waiting?.reject(error);
+    throw error;
+  }
+}
+
+function raiseMarksUnlessQuiet(state: State): void {
+  if (Date.now() - state.lastAdmissionMs < quietMs) raiseMarks(state.book);
+}
