@@ -12,10 +12,12 @@ import notifications from "#features/notifications/index";
 import secrets from "#features/secrets/index";
 import signInMethods from "#features/sign-in-methods/index";
 import webhooks from "#features/webhooks/index";
+import workspaces from "#features/workspaces/index";
 
 export const features: readonly Feature[] = [
   accounts,
   signInMethods,
+  workspaces,
   apiKeys,
   media,
   billing,

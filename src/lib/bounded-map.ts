@@ -24,6 +24,11 @@ export class BoundedMap<Key, Value> {
     this.#entries.delete(key);
   }
 
+  /** Looks at every entry. */
+  deleteWhere(matches: (value: Value, key: Key) => boolean): void {
+    for (const [key, value] of this.#entries) if (matches(value, key)) this.#entries.delete(key);
+  }
+
   get size(): number {
     return this.#entries.size;
   }

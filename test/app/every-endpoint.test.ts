@@ -8,7 +8,9 @@ import { bindings, call, type Person, signUp } from "#test/support/harness";
 const endpoints = features.flatMap((feature) => feature.endpoints);
 const closed = endpoints.filter((spec) => spec.access !== "public");
 const label = (spec: AnyEndpoint) => `${spec.method.toUpperCase()} ${spec.path}`;
-const strangePath = (spec: AnyEndpoint) => spec.path.replaceAll(/\{[^}]+\}/g, "none_00000000");
+/** Unknown ids, but the workspace that a path names is the given one. */
+const strangePath = (spec: AnyEndpoint, workspaceId = "none_00000000") =>
+  spec.path.replace(`{${spec.workspaceParam ?? ""}}`, workspaceId).replaceAll(/\{[^}]+\}/g, "none_00000000");
 const withBody = (spec: AnyEndpoint) => spec.method !== "get" && spec.method !== "delete";
 
 let person: Person;
@@ -49,12 +51,12 @@ describe.each(closed.map((spec) => [label(spec), spec] as const))("%s", (_, spec
   });
 
   it("answers a foreign workspace like one that does not exist", async () => {
-    const foreign = await call(spec.method, strangePath(spec), {
+    const foreign = await call(spec.method, strangePath(spec, other.workspaceId), {
       as: person.token,
       headers: { "x-workspace-id": other.workspaceId },
       ...(withBody(spec) ? { body: {} } : {}),
     });
-    const unknown = await call(spec.method, strangePath(spec), {
+    const unknown = await call(spec.method, strangePath(spec, "wks_00000000000000000000000000"), {
       as: person.token,
       headers: { "x-workspace-id": "wks_00000000000000000000000000" },
       ...(withBody(spec) ? { body: {} } : {}),
@@ -72,7 +74,10 @@ describe.each(closed.filter((spec) => isPermission(spec.access)).map((spec) => [
       const scopes = permissionNames.filter((name) => name !== spec.access);
       const made = await person.call("POST", "/v1/api-keys", { body: { name: "all but one", scopes } });
       expectProblem(
-        await call(spec.method, strangePath(spec), { as: made.body.key, ...(withBody(spec) ? { body: {} } : {}) }),
+        await call(spec.method, strangePath(spec, person.workspaceId), {
+          as: made.body.key,
+          ...(withBody(spec) ? { body: {} } : {}),
+        }),
         [403],
       );
       await person.call("DELETE", `/v1/api-keys/${made.body.id}`);
@@ -82,7 +87,7 @@ describe.each(closed.filter((spec) => isPermission(spec.access)).map((spec) => [
         .bind(person.workspaceId, viewer.userId)
         .run();
       expectProblem(
-        await call(spec.method, strangePath(spec), {
+        await call(spec.method, strangePath(spec, person.workspaceId), {
           as: viewer.token,
           headers: { "x-workspace-id": person.workspaceId },
           ...(withBody(spec) ? { body: {} } : {}),
@@ -108,7 +113,7 @@ describe.each(closed.filter((spec) => spec.path.includes("{")).map((spec) => [la
 describe.each(endpoints.filter((spec) => spec.body).map((spec) => [label(spec), spec] as const))("%s", (_, spec) => {
   it("answers junk, a wrong type and a wrong content type with a precise problem", async () => {
     const send = (body: string, type: string) =>
-      person.call(spec.method, strangePath(spec), { body, headers: { "content-type": type } });
+      person.call(spec.method, strangePath(spec, person.workspaceId), { body, headers: { "content-type": type } });
     expectProblem(await send("{ junk", "application/json"), [400]);
     expectProblem(await send("[1]", "application/json"), [422, 404]);
     expectProblem(await send("<a/>", "application/xml"), [415]);

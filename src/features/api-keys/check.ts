@@ -63,3 +63,10 @@ function sameHash(stored: string, given: string): boolean {
   const digest = (text: string) => createHash("sha256").update(text).digest();
   return timingSafeEqual(digest(stored), digest(given));
 }
+
+/** After a change of who may act where: this isolate reads such keys anew, as all others do within ten seconds. */
+export function forgetKeys(of: { workspaceId: string; userId?: string }): void {
+  remembered.deleteWhere(
+    ({ key }) => key.workspaceId === of.workspaceId && (of.userId === undefined || key.userId === of.userId),
+  );
+}

@@ -301,6 +301,15 @@ export function markPurged(ctx: Db, file: FileRow): Statement {
     .where(and(eq(files.id, file.id), eq(files.workspaceId, file.workspaceId), isNotNull(files.deletedAt)));
 }
 
+/** For a workspace whose objects are gone. */
+export function markAllPurged(ctx: Db, workspaceId: string): Statement {
+  const at = ctx.now();
+  return ctx.db
+    .update(files)
+    .set({ purgedAt: at, deletedAt: sql`coalesce(${files.deletedAt}, ${at})` })
+    .where(and(eq(files.workspaceId, workspaceId), isNull(files.purgedAt)));
+}
+
 /** Conversions that read this file and have not ended. */
 function usesOf(
   ctx: Db,

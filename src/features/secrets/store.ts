@@ -269,6 +269,18 @@ export function destroyKeysOf(ctx: Timed, conversionId: string): Statement {
     );
 }
 
+/** All keys of a workspace that ended: nothing it sealed can ever be opened again. */
+export function destroyAllKeys(ctx: Timed): Statement[] {
+  const at = ctx.now();
+  return [
+    ctx.db
+      .update(dataKeys)
+      .set({ wrappedKey: "", destroyedAt: at })
+      .where(and(eq(dataKeys.workspaceId, ctx.workspaceId), isNull(dataKeys.destroyedAt))),
+    ctx.db.delete(encryptionKeys).where(eq(encryptionKeys.workspaceId, ctx.workspaceId)),
+  ];
+}
+
 const livingUnder = (ctx: InWorkspace, encryptionKeyId: string) =>
   and(
     eq(dataKeys.encryptionKeyId, encryptionKeyId),

@@ -1,0 +1,75 @@
+/** /v1/workspaces/{id}/invitations and /v1/invitations. */
+import { endpoint } from "#core/endpoint";
+import { pageQuery } from "#core/page";
+import * as invitations from "../invitations.ts";
+import {
+  acceptedShape,
+  invitationPage,
+  invitationParams,
+  invitationShape,
+  inviteBody,
+  tokenParams,
+  workspaceParams,
+} from "../shapes.ts";
+
+export const invitationRoutes = [
+  endpoint({
+    name: "listInvitations",
+    method: "get",
+    path: "/v1/workspaces/{id}/invitations",
+    workspaceParam: "id",
+    summary: "Invitations of members and sub-users, newest first",
+    access: "members:write",
+    params: workspaceParams,
+    query: pageQuery,
+    returns: invitationPage,
+    problems: ["invalid-cursor"],
+    handle: (ctx, { query }) => invitations.listInvitationPage(ctx, query),
+  }),
+  endpoint({
+    name: "createInvitation",
+    method: "post",
+    path: "/v1/workspaces/{id}/invitations",
+    workspaceParam: "id",
+    summary: "Ask a person to join, by mail; asking again replaces the link sent before",
+    access: "members:write",
+    idempotent: true,
+    params: workspaceParams,
+    body: inviteBody,
+    returns: invitationShape,
+    status: 201,
+    problems: ["already-member", "member-limit-reached", "invitation-limit-reached", "server-owned-member"],
+    handle: (ctx, { body }) => invitations.inviteMember(ctx, body),
+  }),
+  endpoint({
+    name: "deleteInvitation",
+    method: "delete",
+    path: "/v1/workspaces/{id}/invitations/{invitationId}",
+    workspaceParam: "id",
+    summary: "Withdraw an invitation",
+    access: "members:write",
+    params: invitationParams,
+    problems: ["invitation-not-found", "invitation-used"],
+    handle: (ctx, { params }) => invitations.withdraw(ctx, params.invitationId),
+  }),
+  endpoint({
+    name: "acceptInvitation",
+    method: "post",
+    path: "/v1/invitations/{token}/accept",
+    summary: "Join the workspace that the mailed token is for",
+    access: "session",
+    params: tokenParams,
+    returns: acceptedShape,
+    problems: [
+      "invitation-not-found",
+      "invitation-foreign",
+      "invitation-address-unverified",
+      "invitation-expired",
+      "invitation-used",
+      "invitation-revoked",
+      "already-member",
+      "member-limit-reached",
+    ],
+    handle: (ctx, { params }) => invitations.accept(ctx, params.token),
+  }),
+];
