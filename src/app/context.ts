@@ -25,6 +25,7 @@ const nowhere: Origin = { address: "", userAgent: "" };
 
 export function makeContext(env: Bindings, execution: Execution, occasion: Occasion = {}): AppCtx {
   const settings = readSettings(env);
+  const outside = outboundOf(settings);
   const session = env.DB.withSession(occasion.consistency ?? "first-primary");
   const random = (lengthBytes: number) => crypto.getRandomValues(new Uint8Array(lengthBytes));
   const now = () => Date.now();
@@ -53,8 +54,8 @@ export function makeContext(env: Bindings, execution: Execution, occasion: Occas
       return makeId(kind, source.createdAt, createHash("sha256").update(`${source.seed}\n${source.next}`).digest());
     },
     log: keepingLog(platformLog({ requestId }), () => ctx),
-    outbound: outboundOf(settings),
-    mailer: makeMailer(),
+    outbound: outside,
+    mailer: makeMailer({ mail: settings.mail, outbound: outside, binding: env.EMAIL }),
     later: (work) => execution.waitUntil(work.catch((error: unknown) => ctx.log("error", "later.failed", { error }))),
     offer: (message) => offer(ctx, message),
     runNow: (jobId) => runJob(ctx, jobId).then(() => undefined),
