@@ -45,7 +45,7 @@ const left = new Set([".git", ".wrangler", ".dev.vars", ".tmp", "coverage", "nod
 /** Below the range from which systems take ports for outgoing connections: nobody else may take ours between a kill and a start. */
 const ports = { first: 20_000, last: 29_999 };
 
-export async function openStage(patches: readonly Patch[] = []): Promise<Stage> {
+export async function openStage(patches: readonly Patch[] = [], vars: Record<string, string> = {}): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), "overtone-bar-"));
   let server: Server | null = null;
   const sweep = () => {
@@ -57,7 +57,7 @@ export async function openStage(patches: readonly Patch[] = []): Promise<Stage> 
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, leave);
   fill(folder, patches);
   const module = (await import(pathToFileURL(join(folder, "src/cli/dev-server.ts")).href)) as DevServerModule;
-  const made = makeServer(module, await findPort());
+  const made = makeServer(module, { port: await findPort(), vars });
   server = made;
   return {
     ...made,
@@ -92,7 +92,7 @@ type Server = Pick<Stage, "url" | "start" | "kill" | "stop" | "whenUp" | "isUp" 
   signal(): void;
 };
 
-function makeServer(module: DevServerModule, port: number): Server {
+function makeServer(module: DevServerModule, { port, vars }: { port: number; vars: Record<string, string> }): Server {
   let running: DevServer | null = null;
   let up = Promise.withResolvers<void>();
   const down = (): DevServer | null => {
@@ -104,7 +104,7 @@ function makeServer(module: DevServerModule, port: number): Server {
   return {
     url: `http://127.0.0.1:${port}`,
     async start() {
-      running = await module.startDevServer({ port, exactPort: true, ticker: false });
+      running = await module.startDevServer({ port, exactPort: true, ticker: false, vars });
       up.resolve();
     },
     async kill() {

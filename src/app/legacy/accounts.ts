@@ -34,4 +34,9 @@ export const accounts: Alias[] = [
     answer: "success",
   },
   { system: "D", method: "PUT", from: "/api/auth/profile", to: "/v1/users/me", answer: "data" },
+  { system: "C", method: "GET", from: "/auth/providers", to: "/v1/auth/providers" },
+  { system: "C", method: "POST", from: "/auth/oauth/initiate", to: "/v1/auth/oauth/initiate" },
+  { system: "C", method: "GET", from: "/auth/:provider/login", to: "/v1/auth/:provider/login" },
+  { system: "C", method: "GET", from: "/auth/:provider/callback", to: "/v1/auth/:provider/callback" },
+  { system: "C", method: "POST", from: "/auth/token", to: "/v1/auth/token" },
 ];

@@ -7,6 +7,64 @@ export const signInMethodProblems = {
     title: "The sign-in was not started here",
     suggestion: "Start it again; it has to end within 10 minutes in the browser that began it.",
   },
+  "sign-in-provider-not-found": {
+    status: 404,
+    title: "No such sign-in provider",
+    suggestion: "See GET /v1/auth/providers.",
+  },
+  "redirect-uri-not-allowed": {
+    status: 422,
+    title: "The return address is not allowed",
+    suggestion:
+      "Use a page of an origin in ALLOWED_ORIGINS, vscode://publisher.extension/... or http://127.0.0.1:port/.",
+  },
+  "code-challenge-required": {
+    status: 422,
+    title: "A return address needs a code challenge",
+    suggestion: "Send code_challenge: the base64url of the SHA-256 of your code_verifier (RFC 7636, S256).",
+  },
+  "sign-in-refused": {
+    status: 400,
+    title: "The provider did not sign the person in",
+    suggestion: "Start again and consent, or sign in another way.",
+  },
+  "sign-in-provider-failed": {
+    status: 503,
+    title: "The provider did not answer as it should",
+    suggestion: "Try again later, or sign in another way.",
+  },
+  "provider-email-unverified": {
+    status: 403,
+    title: "The provider has not verified the e-mail address",
+    suggestion: "Verify it there, or register here with a password and link the provider afterwards.",
+  },
+  "link-required": {
+    status: 409,
+    title: "The e-mail address has an account here",
+    suggestion:
+      "Sign in to it another way, then link: POST /v1/auth/oauth/initiate with link_ticket, redirect_uri and code_challenge.",
+  },
+  "identity-taken": {
+    status: 409,
+    title: "The account elsewhere is linked to another person here",
+    suggestion: "Remove it there first: DELETE /v1/auth/identities/{id}.",
+  },
+  "identity-not-expected": {
+    status: 409,
+    title: "Another account elsewhere came back",
+    suggestion: "Choose the account that you began with.",
+  },
+  "identity-not-found": { status: 404, title: "No such identity", suggestion: "See GET /v1/auth/identities." },
+  "last-sign-in-method": {
+    status: 409,
+    title: "It is the last way to sign in",
+    suggestion: "Set a password first: POST /v1/auth/forgot-password.",
+  },
+  "return-code-invalid": {
+    status: 400,
+    title: "The code does not work",
+    suggestion: "It works once, for two minutes, with its own code_verifier: start the sign-in again.",
+  },
   "second-factor-required": {
     status: 401,
     title: "A second factor is required",

@@ -12,7 +12,9 @@ import { addressHash, displayName, isCommonPassword, newUserRow } from "./rules.
 export { readStaff } from "./store.ts";
 export { checkCode, issueCode } from "./codes.ts";
 export { endAllSessions } from "./sessions.ts";
-export { enter, type SignedInUser, startSession } from "./sign-in.ts";
+export { enter, homeWorkspaceId, signIn, type SignedInUser, startSession } from "./sign-in.ts";
+export type { SessionChoice } from "./sessions.ts";
+export { newUserRow } from "./rules.ts";
 import { endAllSessions, type SessionChoice, startSession } from "./sessions.ts";
 import { locked } from "./sign-in.ts";
 import type { UserShape } from "./shapes.ts";
