@@ -11,6 +11,7 @@ const groups = {
   storage: "test/bench/storage/run.mjs",
   "request-path": "test/bench/request-path/run.mjs",
   "start-up": "test/bench/start-up.mjs",
+  identity: "test/bench/identity/run.mjs",
 };
 
 const run = (command, parameters) => spawnSync(command, parameters, { stdio: "inherit" }).status ?? 1;
