@@ -11,6 +11,7 @@ import monitoring from "#features/monitoring/index";
 import notifications from "#features/notifications/index";
 import secrets from "#features/secrets/index";
 import signInMethods from "#features/sign-in-methods/index";
+import staff from "#features/staff/index";
 import webhooks from "#features/webhooks/index";
 import workspaces from "#features/workspaces/index";
 
@@ -26,6 +27,7 @@ export const features: readonly Feature[] = [
   jobs,
   monitoring,
   auditLog,
+  staff,
   notifications,
   webhooks,
 ];

@@ -129,8 +129,8 @@ function severityOf(action: AuditAction): Severity {
   return /(?:failed|reused|refused|locked|exceeded|blocked)$/.test(action) ? "warning" : "info";
 }
 
-/** One entry stands for all that is the same in this time. */
-const windowMs = 15 * 60_000;
+/** One entry stands for all that is the same in this time; it is listed at the beginning of it. */
+const windowMs = 5 * 60_000;
 /** Beyond this many in a window, repetitions are written by the hundred; the last ones of a flood may stay uncounted. */
 const writtenSingly = 10;
 const writtenEvery = 100;
@@ -149,7 +149,7 @@ const budget = { minute: 0, taken: 0 };
 
 /**
  * Records what failed or was refused. There is no batch to go with, so it is written after the answer and may be lost; and the same failure
- * of one target from one network is one entry a quarter of an hour, with its `repeats`: a flood does not fill the table. `by` tells
+ * of one target from one network is one entry in five minutes, with its `repeats`: a flood does not fill the table. `by` tells
  * apart what would otherwise be the same (a reason, a limit).
  */
 export function recordFailure(

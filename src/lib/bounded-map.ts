@@ -29,6 +29,13 @@ export class BoundedMap<Key, Value> {
     for (const [key, value] of this.#entries) if (matches(value, key)) this.#entries.delete(key);
   }
 
+  /** Forgets everything and tells how much that was. */
+  clear(): number {
+    const { size } = this.#entries;
+    this.#entries.clear();
+    return size;
+  }
+
   get size(): number {
     return this.#entries.size;
   }

@@ -1,7 +1,7 @@
 /** What holds for each published operation, read from the table of contents: nobody has to remember to test it. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { features } from "#app/features";
-import { isPermission, permissionNames, permissions } from "#core/access";
+import { isPermission, isStaffPermission, permissionNames, permissions } from "#core/access";
 import type { AnyEndpoint } from "#core/endpoint";
 import { bindings, call, type Person, signUp } from "#test/support/harness";
 
@@ -15,11 +15,17 @@ const withBody = (spec: AnyEndpoint) => spec.method !== "get" && spec.method !==
 
 let person: Person;
 let other: Person;
+let superadmin: Person;
 
 beforeAll(async () => {
   person = await signUp();
   other = await signUp();
+  superadmin = await signUp();
+  await bindings.DB.prepare("update users set role = 'superadmin' where id = ?").bind(superadmin.userId).run();
 });
+
+/** Somebody whom the operation lets in. */
+const allowed = (spec: AnyEndpoint) => (isStaffPermission(spec.access) ? superadmin : person);
 
 function expectProblem(answer: Awaited<ReturnType<typeof call>>, statuses: number[]): void {
   expect(statuses, JSON.stringify(answer.body)).toContain(answer.status);
@@ -103,7 +109,7 @@ describe.each(closed.filter((spec) => spec.path.includes("{")).map((spec) => [la
   (_, spec) => {
     it("answers an unknown id with a problem and changes nothing", async () => {
       expectProblem(
-        await person.call(spec.method, strangePath(spec), withBody(spec) ? { body: {} } : {}),
+        await allowed(spec).call(spec.method, strangePath(spec), withBody(spec) ? { body: {} } : {}),
         [404, 409, 422],
       );
     });
@@ -113,13 +119,31 @@ describe.each(closed.filter((spec) => spec.path.includes("{")).map((spec) => [la
 describe.each(endpoints.filter((spec) => spec.body).map((spec) => [label(spec), spec] as const))("%s", (_, spec) => {
   it("answers junk, a wrong type and a wrong content type with a precise problem", async () => {
     const send = (body: string, type: string) =>
-      person.call(spec.method, strangePath(spec, person.workspaceId), { body, headers: { "content-type": type } });
+      allowed(spec).call(spec.method, strangePath(spec, person.workspaceId), {
+        body,
+        headers: { "content-type": type },
+      });
     expectProblem(await send("{ junk", "application/json"), [400]);
     expectProblem(await send("[1]", "application/json"), [422, 404]);
     expectProblem(await send("<a/>", "application/xml"), [415]);
     expectProblem(await send(JSON.stringify({ filler: "x".repeat(1_100_000) }), "application/json"), [413]);
   });
 });
+
+describe.each(closed.filter((spec) => isStaffPermission(spec.access)).map((spec) => [label(spec), spec] as const))(
+  "%s",
+  (_, spec) => {
+    it("refuses everybody outside staff, and every key, with one and the same problem", async () => {
+      const options = withBody(spec) ? { body: {} } : {};
+      const refused = await person.call(spec.method, strangePath(spec), options);
+      expectProblem(refused, [403]);
+      expect(refused.body).toMatchObject({ code: "staff-only", requiredPermission: spec.access });
+      const made = await superadmin.call("POST", "/v1/api-keys", { body: { name: "of a superadmin" } });
+      expectProblem(await call(spec.method, strangePath(spec), { ...options, as: made.body.key }), [403]);
+      await superadmin.call("DELETE", `/v1/api-keys/${made.body.id}`);
+    });
+  },
+);
 
 describe("tenant isolation", () => {
   it("never shows a row of another workspace in a list", async () => {

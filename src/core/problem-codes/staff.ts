@@ -7,4 +7,30 @@ export const staffProblems = {
     title: "Only for staff",
     suggestion: "Ask a superadmin for the permission named in requiredPermission.",
   },
+  "staff-rank": {
+    status: 403,
+    title: "This person's role is not below yours",
+    suggestion: "Ask somebody with a higher role; your own profile is changed at /v1/users/me.",
+  },
+  "staff-field-not-editable": {
+    status: 403,
+    title: "Your level does not change this member",
+    suggestion: "See GET /v1/support/permissions for what you may change.",
+  },
+  "staff-member-not-found": { status: 404, title: "No such member of staff", suggestion: "See the list of staff." },
+  "last-superadmin": {
+    status: 409,
+    title: "The last superadmin stays",
+    suggestion: "Make another person a superadmin first.",
+  },
+  "prompt-style-not-found": {
+    status: 404,
+    title: "No such prompt style",
+    suggestion: "Use one of bpe, bcot, hcot, react, tot.",
+  },
+  "no-personal-workspace": {
+    status: 409,
+    title: "The person has no workspace of their own",
+    suggestion: "Change the workspace that the sub-user belongs to.",
+  },
 } as const satisfies Record<string, ProblemKind>;

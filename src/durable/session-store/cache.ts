@@ -88,6 +88,14 @@ export function forget(cache: SessionCache, sessionId: string): void {
   cache.entries.delete(keyOf({ sessionId, secret: "" }));
 }
 
+/** Drops everything and tells how much that was. */
+export function forgetAll(cache: SessionCache): number {
+  const { size } = cache.entries;
+  cache.generation += 1;
+  cache.entries.clear();
+  return size;
+}
+
 function keyOf(name: Omit<SessionName, "userId">): string {
   return name.secret === undefined ? `id ${name.sessionId}` : `opaque ${name.sessionId}`;
 }

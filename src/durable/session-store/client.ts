@@ -3,6 +3,7 @@ import { objectNamed, type Placement } from "../stub.ts";
 import {
   createSessionCache,
   forget,
+  forgetAll,
   maxCacheAgeMs,
   recall,
   remember,
@@ -106,6 +107,11 @@ export async function checkOpaqueSession(
 /** Drops a session from this isolate's memory at once. */
 export function forgetSession(sessionId: string, options: SessionOptions = {}): void {
   forget(options.cache ?? isolateCache, sessionId);
+}
+
+/** Drops all sessions from this isolate's memory and tells how many there were. */
+export function forgetSessions(): number {
+  return forgetAll(isolateCache);
 }
 
 /** Exchanges a parsed refresh token. `reused`: the token was replayed and the whole session has been ended. */

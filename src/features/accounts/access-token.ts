@@ -58,6 +58,11 @@ export async function issueAccessToken(
 }
 
 /** The claims of a token whose signature this isolate has checked before and which has not expired. */
+/** Forgets which access tokens this isolate has verified. */
+export function forgetAccessTokens(): number {
+  return verified.clear();
+}
+
 export function knownAccessToken(token: string, nowMs: number): AccessClaims | undefined {
   const claims = verified.get(token);
   return claims && claims.expiresAt > nowMs ? claims : undefined;

@@ -15,6 +15,7 @@ export { endAllSessions } from "./sessions.ts";
 export { enter, homeWorkspaceId, signIn, type SignedInUser, startSession } from "./sign-in.ts";
 export type { SessionChoice } from "./sessions.ts";
 export { newUserRow } from "./rules.ts";
+export { newPerson, takenProblem } from "./new-person.ts";
 import { endAllSessions, type SessionChoice, startSession } from "./sessions.ts";
 import { locked } from "./sign-in.ts";
 import type { UserShape } from "./shapes.ts";

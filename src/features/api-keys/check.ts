@@ -25,6 +25,11 @@ export type KeyCheck = { ok: true; known: KnownKey } | { ok: false; reason: "inv
 /** By the key's text: hashing would cost more than the rest of the check, and the text is in this memory during the request anyway. */
 const remembered = new BoundedMap<string, KnownKey>(5_000);
 
+/** Forgets all keys that this isolate remembers. */
+export function forgetAllKeys(): number {
+  return remembered.clear();
+}
+
 export function knownKey(text: string, nowMs: number): KnownKey | undefined {
   const known = remembered.get(text);
   return known && nowMs - known.readAt < rememberMs && !isExpired(known.key, nowMs) ? known : undefined;

@@ -3,6 +3,7 @@ import { purgeAudit } from "#core/audit";
 import type { Ctx } from "#core/context";
 import { defineFeature } from "#core/feature";
 import { defineSchedule } from "#core/schedule";
+import { routes } from "./routes.ts";
 import { purgeLogs } from "./store.ts";
 
 const dayMs = 24 * 3_600_000;
@@ -16,6 +17,6 @@ export async function purge(ctx: Ctx): Promise<void> {
 export default defineFeature({
   name: "audit-log",
   summary: "The audit trail, security events and the system's log.",
-  endpoints: [],
+  endpoints: routes,
   schedules: [defineSchedule({ name: "audit-log.purge", every: "day", run: purge })],
 });

@@ -1,10 +1,18 @@
-/** Keeping and asking for what happened: the system's log, security events, and the trail of a workspace. */
-import type { Ctx } from "#core/context";
+/** Keeping and asking for what happened: the system's log, security events and messages. */
+import { auditEntry } from "#core/audit";
+import type { Ctx, WorkspaceCtx } from "#core/context";
 import { makeId } from "#core/ids";
 import { type LogFields, redact } from "#core/log";
-import { logCategoryOf } from "./rules.ts";
-import { insertLogs } from "./store.ts";
-import type { SystemLogRow } from "./tables.ts";
+import { type PageQuery, readCursor, toPage } from "#core/page";
+import { Problem } from "#core/problem";
+import type { AuditRow } from "#core/tables";
+import { findById } from "#features/accounts/store";
+import { actionsOf, eventTypeOf, likePattern, logCategoryOf } from "./rules.ts";
+import type { LogQuery, SecurityLogQuery } from "./shapes.ts";
+import { insertLogs, listLogs, listMessages, listSecurityEvents } from "./store.ts";
+import type { MessageLogRow, SystemLogRow } from "./tables.ts";
+
+export { likePattern } from "./rules.ts";
 
 export interface KeptLine {
   level: "warn" | "error";
@@ -56,4 +64,58 @@ function messageOf(event: string, fields: LogFields): string {
   const { error, message, problem } = fields;
   const words = error instanceof Error ? (redact(error) as { message: unknown }).message : (message ?? problem);
   return typeof words === "string" ? `${event}: ${String(redact(words))}`.slice(0, 1_000) : event;
+}
+
+const placeOf = (query: PageQuery) => ({ before: readCursor(query), rows: query.limit + 1 });
+const iso = (at: number) => new Date(at).toISOString();
+const parsed = (text: string) => JSON.parse(text) as Record<string, unknown>;
+
+/** Warnings and errors of the system, newest first. */
+export async function logPage(ctx: Ctx, query: LogQuery) {
+  const like = query.text === undefined ? null : likePattern(query.text);
+  if (query.text !== undefined && like === null)
+    throw new Problem("validation-failed", { detail: "text: at most 48 bytes, each of \\ % _ counted twice." });
+  const rows = await listLogs(ctx.db, { ...query, like }, placeOf(query));
+  return toPage(rows, query.limit, (row) => ({ ...row, details: parsed(row.details), at: iso(row.at) }));
+}
+
+export async function securityLogPage(ctx: Ctx, query: SecurityLogQuery) {
+  const actions = query.event_type === undefined ? null : actionsOf(query.event_type);
+  const rows = await listSecurityEvents(ctx.db, { ...query, actions }, placeOf(query));
+  return toPage(rows, query.limit, (row) => ({
+    ...toEntry(row),
+    eventType: eventTypeOf(row.action),
+    workspaceId: row.workspaceId,
+  }));
+}
+
+function toEntry(row: AuditRow) {
+  const { workspaceId: _, details, before, after, createdAt, ...rest } = row;
+  return {
+    ...rest,
+    details: parsed(details),
+    before: before === null ? null : parsed(before),
+    after: after === null ? null : parsed(after),
+    createdAt: iso(createdAt),
+  };
+}
+
+/** What a person asked of models. Reading somebody's messages is an act of its own, so it is recorded. */
+export async function messageLogPage(ctx: WorkspaceCtx, userId: string, query: PageQuery) {
+  if (!(await findById(ctx.db, userId))) throw new Problem("user-not-found");
+  const rows = await listMessages(ctx.db, userId, placeOf(query));
+  const { workspaceId: _, ...staff } = ctx;
+  await ctx.db.batch([
+    auditEntry(staff, "staff.messages-read", {
+      target: userId,
+      severity: "warning",
+      details: { messages: Math.min(rows.length, query.limit) },
+    }),
+  ]);
+  return toPage(rows, query.limit, toMessage);
+}
+
+function toMessage(row: MessageLogRow) {
+  const { workspaceId: _, promptStyle, messages, at, ...rest } = row;
+  return { ...rest, rType: promptStyle, messages: JSON.parse(messages) as unknown, at: iso(at) };
 }

@@ -28,6 +28,11 @@ export function rememberedMembership(
   return known && nowMs - known.readAt < maxAgeMs ? known.membership : undefined;
 }
 
+/** Forgets all memberships that this isolate remembers. */
+export function forgetAllMemberships(): number {
+  return remembered.clear();
+}
+
 export async function readMembership(
   db: Database,
   userId: string,

@@ -18,6 +18,7 @@ const optionsFor = (database: D1Database) =>
   }) satisfies BetterAuthOptions;
 
 type Auth = ReturnType<typeof betterAuth<ReturnType<typeof optionsFor>>>;
+// oxlint-disable-next-line typescript/no-redundant-type-constituents -- the peer is installed for the bench alone, and an "any" without it
 let auth: Auth | undefined;
 
 async function setUp(env: { DB: D1Database }): Promise<Response> {

@@ -1,0 +1,214 @@
+/**
+ * What administration and support see and change of people. Each reads the asking person's role and level from the context, which the
+ * composition read anew; nobody changes a person of an equal or a higher role, and nobody acts in another person's name.
+ */
+import type { Staff } from "#core/access";
+import { auditEntry } from "#core/audit";
+import type { WorkspaceCtx } from "#core/context";
+import { readCursor, toPage } from "#core/page";
+import type { LimitOverrides, PlanName } from "#core/plans";
+import { Problem } from "#core/problem";
+import type { Statement } from "#core/work";
+import { revokeAllSessions } from "#durable/session-store/client";
+import { takenProblem } from "#features/accounts/service";
+import { likePattern } from "#features/audit-log/service";
+import { setPlan } from "#features/workspaces/service";
+import { asStaff, staffOf } from "./acting.ts";
+import { fieldsToEdit, outranks, type PersonField, rolesBelow, visibleFields } from "./rules.ts";
+import type { PeopleQuery, PersonChange } from "./shapes.ts";
+import {
+  changeLimits,
+  changePerson,
+  countPeople,
+  findPerson,
+  isOvertaken,
+  listPeople,
+  type PersonRow,
+} from "./store.ts";
+
+const iso = (at: number) => new Date(at).toISOString();
+
+function everything({ user, workspace }: PersonRow) {
+  return {
+    id: user.id,
+    email: user.email,
+    username: user.username,
+    name: user.name,
+    role: user.role,
+    userType: user.userType,
+    plan: workspace?.plan ?? null,
+    isActive: user.status === "active",
+    isVerified: user.emailVerifiedAt !== null,
+    workspaceId: workspace?.id ?? null,
+    createdAt: iso(user.createdAt),
+    lastLoginAt: user.lastLoginAt === null ? null : iso(user.lastLoginAt),
+    limits: workspace?.limitOverrides ?? {},
+    promptLevel: user.promptLevel,
+    promptStyles: user.promptStyles,
+    aboutMe: user.aboutMe,
+    hobbies: user.hobbies,
+    notes: user.staffNotes,
+    supportLevel: user.supportLevel,
+    parentWorkspaceId: user.parentWorkspaceId,
+  };
+}
+
+type Everything = ReturnType<typeof everything>;
+type Basic = "id" | "email" | "username" | "name" | "role" | "userType" | "plan" | "isActive" | "isVerified";
+export type SeenPerson = Pick<Everything, Basic | "workspaceId" | "createdAt" | "lastLoginAt"> & Partial<Everything>;
+
+/** What this member of staff sees of a person; the rest is left out. */
+export function toPerson(staff: Staff, row: PersonRow): SeenPerson {
+  const seen = visibleFields(staff);
+  const entries = Object.entries(everything(row)).filter(([name]) => seen.includes(name as PersonField));
+  return Object.fromEntries(entries) as SeenPerson;
+}
+
+/** Newest first; with `page`, by the number of the page, as older clients ask. */
+export async function listPage(ctx: WorkspaceCtx, query: PeopleQuery) {
+  const staff = staffOf(ctx);
+  const filter = {
+    like: likeOf(query.search),
+    userType: query.userType ?? query.user_type,
+    isActive: query.isActive ?? query.is_active,
+    isVerified: query.isVerified ?? query.is_verified,
+    roles: query.role === undefined ? undefined : [query.role],
+  };
+  const size = query.page_size ?? query.limit;
+  const page = query.page ?? 1;
+  const place = { before: readCursor(query), rows: size + 1, skip: (page - 1) * size };
+  const [rows, total] = await Promise.all([listPeople(ctx.db, filter, place), countPeople(ctx.db, filter)]);
+  const named = rows.map((row) => ({ id: row.user.id, row }));
+  return { ...toPage(named, size, ({ row }) => toPerson(staff, row)), total, page, pageSize: size };
+}
+
+function likeOf(search: string | undefined): string | null {
+  if (search === undefined) return null;
+  const pattern = likePattern(search);
+  if (pattern === null) throw new Problem("validation-failed", { detail: "search: at most 48 bytes." });
+  return pattern;
+}
+
+export async function getPerson(ctx: WorkspaceCtx, id: string): Promise<SeenPerson> {
+  return toPerson(staffOf(ctx), await existing(ctx, id));
+}
+
+export async function existing(ctx: WorkspaceCtx, id: string): Promise<PersonRow> {
+  const row = await findPerson(ctx.db, id);
+  if (!row) throw new Problem("user-not-found", { detail: "There is no such person." });
+  return row;
+}
+
+/** The person, unless the own role is not above. */
+export async function below(ctx: WorkspaceCtx, id: string): Promise<PersonRow> {
+  const row = await existing(ctx, id);
+  if (!outranks(staffOf(ctx), row.user.role)) throw new Problem("staff-rank");
+  return row;
+}
+
+/** Name of an act in the trail: support's acts are told apart from administration's. */
+export function actOf(staff: Staff, verb: string): `${string}.${string}` {
+  return staff.role === "support" ? `support.${verb}` : `staff.${verb}`;
+}
+
+export async function changePersonByStaff(ctx: WorkspaceCtx, id: string, body: PersonChange): Promise<SeenPerson> {
+  const staff = staffOf(ctx);
+  const row = await below(ctx, id);
+  refuseFields(staff, body);
+  const suspends = body.isActive === false;
+  const movesAddress = body.email !== undefined && body.email !== row.user.email;
+  if (suspends) await endSessions(ctx, id);
+  await commitChange(ctx, row, [
+    changePerson(ctx, id, { change: columnsOf(ctx, row, body), roles: rolesBelow(staff) }),
+    ...workspaceChange(ctx, row, body),
+    auditEntry(asStaff(ctx), actOf(staff, "user-changed"), {
+      target: id,
+      before: pickChanged(row, body),
+      after: { ...body },
+      severity: suspends || movesAddress ? "warning" : "info",
+    }),
+  ]);
+  // After the change as well: a session that began in between must not live on.
+  if (suspends || movesAddress) await endSessions(ctx, id);
+  return getPerson(ctx, id);
+}
+
+function refuseFields(staff: Staff, body: PersonChange): void {
+  const allowed: readonly string[] = fieldsToEdit(staff);
+  const forbidden = Object.keys(body).filter((name) => !allowed.includes(name));
+  if (forbidden.length > 0)
+    throw new Problem("staff-field-not-editable", {
+      detail: `Not yours to change: ${forbidden.join(", ")}.`,
+      members: { forbidden, editable: allowed },
+    });
+}
+
+function pickChanged(row: PersonRow, body: PersonChange): Record<string, unknown> {
+  const all: Readonly<Record<string, unknown>> = everything(row);
+  return Object.fromEntries(Object.keys(body).map((name) => [name, all[name]]));
+}
+
+/** A new address has to be proven by its owner, unless staff say in the same breath that it is. */
+function columnsOf(ctx: WorkspaceCtx, { user }: PersonRow, body: PersonChange) {
+  const { email, isActive, isVerified, notes, plan: _, limits: __, ...same } = body;
+  const moves = email !== undefined && email !== user.email;
+  const verified = isVerified ?? (moves ? false : undefined);
+  return {
+    ...same,
+    ...(email === undefined ? {} : { email }),
+    ...(notes === undefined ? {} : { staffNotes: notes }),
+    ...(isActive === undefined ? {} : { status: isActive ? ("active" as const) : ("suspended" as const) }),
+    ...(verified === undefined ? {} : { emailVerifiedAt: verified ? (user.emailVerifiedAt ?? ctx.now()) : null }),
+  };
+}
+
+function workspaceChange(ctx: WorkspaceCtx, row: PersonRow, body: PersonChange): Statement[] {
+  if (body.plan === undefined && body.limits === undefined) return [];
+  if (!row.workspace) throw new Problem("no-personal-workspace");
+  const { id, limitOverrides } = row.workspace;
+  return [
+    ...(body.plan === undefined ? [] : setPlan(ctx.db, id, { plan: body.plan, at: ctx.now() })),
+    ...(body.limits === undefined ? [] : [changeLimits(ctx.db, id, overridden(limitOverrides, body.limits))]),
+  ];
+}
+
+/** null takes an override back: the plan's own limit counts again. An override that means "no limit" stays as it is. */
+function overridden(before: LimitOverrides, change: NonNullable<PersonChange["limits"]>): LimitOverrides {
+  const kept = Object.entries(before).filter(([name]) => !(name in change));
+  const given = Object.entries(change).filter(([, value]) => value !== null);
+  return Object.fromEntries([...kept, ...given]);
+}
+
+/** Commits, and says in the product's words why it could not. */
+export async function commitChange(ctx: WorkspaceCtx, row: PersonRow, statements: Statement[]): Promise<void> {
+  const [first, ...others] = statements;
+  if (!first) return;
+  try {
+    await ctx.db.batch([first, ...others]);
+  } catch (error) {
+    if (isOvertaken(error))
+      throw new Problem("staff-rank", { detail: `The role of ${row.user.id} was changed meanwhile.` });
+    throw takenProblem(error) ?? error;
+  }
+}
+
+export async function endSessions(ctx: WorkspaceCtx, userId: string): Promise<void> {
+  await revokeAllSessions(ctx.objects.SESSION_STORE, { userId, reason: "ended-by-staff", nowMs: ctx.now() });
+}
+
+export async function changePlan(ctx: WorkspaceCtx, id: string, plan: PlanName): Promise<SeenPerson> {
+  const staff = staffOf(ctx);
+  const row = await below(ctx, id);
+  if (!row.workspace) throw new Problem("no-personal-workspace");
+  await commitChange(ctx, row, [
+    changePerson(ctx, id, { change: {}, roles: rolesBelow(staff) }),
+    ...setPlan(ctx.db, row.workspace.id, { plan, at: ctx.now() }),
+    auditEntry(asStaff(ctx), actOf(staff, "plan-changed"), {
+      target: id,
+      before: { plan: row.workspace.plan },
+      after: { plan },
+      details: { workspaceId: row.workspace.id },
+    }),
+  ]);
+  return getPerson(ctx, id);
+}

@@ -1,0 +1,54 @@
+/** /v1/admin/users: people as administration sees and changes them. There is no way to act in another person's name. */
+import { endpoint } from "#core/endpoint";
+import * as people from "../people.ts";
+import { peoplePage, peopleQuery, personChange, personParams, personShape, planBody } from "../shapes.ts";
+
+export const peopleRoutes = [
+  endpoint({
+    name: "adminListUsers",
+    method: "get",
+    path: "/v1/admin/users",
+    summary: "All people, newest first",
+    access: "staff:read",
+    query: peopleQuery,
+    returns: peoplePage,
+    handle: (ctx, { query }) => people.listPage(ctx, query),
+  }),
+  endpoint({
+    name: "adminGetUser",
+    method: "get",
+    path: "/v1/admin/users/{id}",
+    summary: "One person",
+    access: "staff:read",
+    params: personParams,
+    returns: personShape,
+    problems: ["user-not-found"],
+    handle: (ctx, { params }) => people.getPerson(ctx, params.id),
+  }),
+  endpoint({
+    name: "adminChangeUser",
+    method: "patch",
+    path: "/v1/admin/users/{id}",
+    summary: "Change a person whose role is below one's own",
+    description:
+      "Role and password are not changed here, and staff cannot sign in as somebody else. Suspending (`isActive: false`) and a new address end all sessions at once; a new address is unverified.",
+    access: "staff:write",
+    params: personParams,
+    body: personChange,
+    returns: personShape,
+    problems: ["user-not-found", "staff-rank", "staff-field-not-editable", "email-taken", "no-personal-workspace"],
+    handle: (ctx, { params, body }) => people.changePersonByStaff(ctx, params.id, body),
+  }),
+  endpoint({
+    name: "adminChangePlan",
+    method: "post",
+    path: "/v1/admin/users/{id}/plan",
+    summary: "Give a person's workspace another plan, without a payment",
+    access: "staff:write",
+    params: personParams,
+    body: planBody,
+    returns: personShape,
+    problems: ["user-not-found", "staff-rank", "no-personal-workspace"],
+    handle: (ctx, { params, body }) => people.changePlan(ctx, params.id, body.plan),
+  }),
+];

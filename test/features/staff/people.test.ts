@@ -1,0 +1,232 @@
+/** What each level of staff sees and changes of people, and how it refuses to be raised. */
+import { beforeAll, describe, expect, it } from "vitest";
+import { type Called, type Person, signUp } from "#test/support/harness";
+import { lastEntry, makeTeam, type Team, withRole } from "./team.ts";
+
+let team: Team;
+
+beforeAll(async () => {
+  team = await makeTeam();
+});
+
+const basic = ["id", "email", "username", "name", "role", "userType", "plan", "isActive", "isVerified"];
+const place = ["workspaceId", "createdAt", "lastLoginAt"];
+const account = ["limits", "promptLevel"];
+const personal = ["promptStyles", "aboutMe", "hobbies", "notes", "supportLevel", "parentWorkspaceId"];
+const sorted = (...names: string[]) => names.sort((one, other) => one.localeCompare(other));
+const membersOf = (answer: Called) => sorted(...Object.keys(answer.body));
+
+describe("what is seen", () => {
+  it.each([
+    ["new", sorted(...basic, ...place)],
+    ["support", sorted(...basic, ...place, ...account)],
+    ["advanced", sorted(...basic, ...place, ...account, ...personal)],
+    ["admin", sorted(...basic, ...place, ...account, ...personal)],
+  ] as const)("depends on the level: %s", async (level, seen) => {
+    const answer = await team[level].call("GET", `/v1/support/users/${team.user.userId}`);
+    expect(answer.status).toBe(200);
+    expect(membersOf(answer)).toEqual(seen);
+    const list = await team[level].call("GET", "/v1/support/users?limit=3");
+    for (const item of list.body.items) expect(sorted(...Object.keys(item))).toEqual(seen);
+    const told = await team[level].call("GET", "/v1/support/permissions");
+    expect(sorted(...told.body.viewableFields)).toEqual(seen);
+  });
+
+  it("never holds a password, whoever asks", async () => {
+    const answer = await team.superadmin.call("GET", `/v1/admin/users/${team.user.userId}`);
+    expect(JSON.stringify(answer.body)).not.toMatch(/password|phc|argon|scrypt/i);
+  });
+});
+
+describe("the matrix of operations", () => {
+  const on = (person: Person) => `/v1/support/users/${person.userId}`;
+  const levels = ["user", "developer", "new", "support", "advanced", "admin", "superadmin"] as const;
+  const cases: [string, string, (target: Person) => string, object | undefined, (typeof levels)[number][]][] = [
+    ["profile", "GET", () => "/v1/support/profile", undefined, ["new", "support", "advanced", "admin", "superadmin"]],
+    ["list", "GET", () => "/v1/support/users", undefined, ["new", "support", "advanced", "admin", "superadmin"]],
+    ["one", "GET", on, undefined, ["new", "support", "advanced", "admin", "superadmin"]],
+    ["limits", "PATCH", on, { limits: { creditsPerDay: 7 } }, ["support", "advanced", "admin", "superadmin"]],
+    ["name", "PATCH", on, { name: "Renamed" }, ["advanced", "admin", "superadmin"]],
+    ["plan", "POST", (t) => `${on(t)}/plan`, { plan: "pro" }, ["support", "advanced", "admin", "superadmin"]],
+    ["security", "GET", () => "/v1/admin/security-logs", undefined, ["advanced", "admin", "superadmin"]],
+    ["messages", "GET", (t) => `/v1/admin/message-logs/${t.userId}`, undefined, ["advanced", "admin", "superadmin"]],
+    ["stats", "GET", () => "/v1/admin/stats", undefined, ["admin", "superadmin"]],
+    ["logs", "GET", () => "/v1/admin/logs", undefined, ["admin", "superadmin"]],
+    ["admin list", "GET", () => "/v1/admin/users", undefined, ["admin", "superadmin"]],
+    ["admin change", "PATCH", (t) => `/v1/admin/users/${t.userId}`, { notes: "n" }, ["admin", "superadmin"]],
+    ["revenue", "GET", () => "/v1/admin/revenue", undefined, ["admin", "superadmin"]],
+    ["usage", "GET", () => "/v1/admin/usage-stats?group_by=model", undefined, ["admin", "superadmin"]],
+    ["health", "GET", () => "/v1/admin/health", undefined, ["admin", "superadmin"]],
+    ["prompts", "GET", () => "/v1/admin/system-prompts", undefined, ["admin", "superadmin"]],
+    ["support staff", "GET", () => "/v1/support/staff", undefined, ["admin", "superadmin"]],
+    ["admins", "GET", () => "/v1/admin/admins", undefined, ["superadmin"]],
+  ];
+
+  it.each(cases)("%s", async (_, method, path, body, allowed) => {
+    const target = await signUp();
+    for (const level of levels) {
+      const answer = await team[level].call(method, path(target), body === undefined ? {} : { body });
+      expect([level, answer.status], JSON.stringify(answer.body)).toEqual([level, allowed.includes(level) ? 200 : 403]);
+    }
+  });
+
+  it("does not depend on the workspace or its roles: an owner is nobody here", async () => {
+    const owner = await signUp();
+    expect((await owner.call("GET", "/v1/support/users")).body.code).toBe("staff-only");
+    expect((await owner.call("GET", "/v1/admin/users")).body.code).toBe("staff-only");
+  });
+});
+
+describe("changing people", () => {
+  it("changes what was named and records old and new values", async () => {
+    const person = await signUp();
+    const answer = await team.admin.call("PATCH", `/v1/admin/users/${person.userId}`, {
+      body: {
+        name: "Grace",
+        userType: "Business",
+        notes: "asked by phone",
+        plan: "pro",
+        limits: { creditsPerDay: 50 },
+      },
+    });
+    expect(answer.status).toBe(200);
+    expect(answer.body).toMatchObject({
+      name: "Grace",
+      userType: "Business",
+      notes: "asked by phone",
+      plan: "pro",
+      limits: { creditsPerDay: 50 },
+    });
+    const entry = await lastEntry(person.userId);
+    expect(entry).toMatchObject({ action: "staff.user-changed", actor_id: team.admin.userId, workspace_id: null });
+    expect(entry.before).toMatchObject({ userType: "Personal", notes: "", plan: "free", limits: {} });
+    expect(entry.after).toMatchObject({ userType: "Business", notes: "asked by phone", plan: "pro" });
+    const back = await team.admin.call("PATCH", `/v1/admin/users/${person.userId}`, {
+      body: { limits: { creditsPerDay: null } },
+    });
+    expect(back.body.limits).toEqual({});
+  });
+
+  it("suspends at once: sessions end, signing in fails, and waking up lets in again", async () => {
+    const person = await signUp();
+    expect((await person.call("GET", "/v1/auth/me")).status).toBe(200);
+    const suspended = await team.admin.call("PATCH", `/v1/admin/users/${person.userId}`, { body: { isActive: false } });
+    expect(suspended.body.isActive).toBe(false);
+    expect((await person.call("GET", "/v1/auth/me")).status).toBe(401);
+    const refreshed = await person.call("POST", "/v1/auth/refresh", { body: { refresh_token: person.refreshToken } });
+    expect(refreshed.status).toBe(401);
+    const credentials = { email: person.email, password: person.password };
+    expect((await person.call("POST", "/v1/auth/login", { body: credentials })).body.code).toBe("sign-in-failed");
+    const failures = await team.advanced.call(
+      "GET",
+      `/v1/admin/security-logs?event_type=login_failed&userId=${person.userId}`,
+    );
+    expect(failures.body.items.map((item: { details: object }) => item.details)).toEqual([
+      { reason: "account_inactive" },
+    ]);
+    await team.admin.call("PATCH", `/v1/admin/users/${person.userId}`, { body: { isActive: true } });
+    expect((await person.call("POST", "/v1/auth/login", { body: credentials })).status).toBe(200);
+  });
+
+  it("gives an address that is free, unverified, and ends the sessions", async () => {
+    const [person, other] = [await signUp(), await signUp()];
+    const path = `/v1/support/users/${person.userId}`;
+    await team.admin.call("PATCH", `/v1/admin/users/${person.userId}`, { body: { isVerified: true } });
+    const taken = await team.support.call("PATCH", path, { body: { email: other.email } });
+    expect(taken).toMatchObject({ status: 409, body: { code: "email-taken" } });
+    const email = `new-${crypto.randomUUID()}@example.com`;
+    const moved = await team.support.call("PATCH", path, { body: { email: email.toUpperCase() } });
+    expect(moved.body).toMatchObject({ email, isVerified: false });
+    expect((await person.call("GET", "/v1/auth/me")).status).toBe(401);
+    expect(await lastEntry(person.userId)).toMatchObject({
+      action: "support.user-changed",
+      severity: "warning",
+      before: { email: person.email },
+      after: { email },
+    });
+  });
+
+  it("refuses the whole change when one member is not the level's to change", async () => {
+    const person = await signUp();
+    const answer = await team.support.call("PATCH", `/v1/support/users/${person.userId}`, {
+      body: { plan: "pro", notes: "x", isVerified: true },
+    });
+    expect(answer).toMatchObject({
+      status: 403,
+      body: { code: "staff-field-not-editable", forbidden: ["notes", "isVerified"] },
+    });
+    expect((await team.admin.call("GET", `/v1/admin/users/${person.userId}`)).body.plan).toBe("free");
+  });
+
+  it.each([
+    "role",
+    "is_super_admin",
+    "supportLevel",
+    "id",
+    "username",
+    "api_key",
+    "password",
+    "passwordPhc",
+    "createdAt",
+  ])("refuses the member %s from everybody and changes nothing", async (member) => {
+    const person = await signUp();
+    for (const asker of [team.advanced, team.admin, team.superadmin]) {
+      const answer = await asker.call("PATCH", `/v1/support/users/${person.userId}`, {
+        body: { name: "Changed", [member]: "superadmin" },
+      });
+      expect(answer).toMatchObject({ status: 422, body: { code: "validation-failed" } });
+    }
+    const seen = await team.admin.call("GET", `/v1/admin/users/${person.userId}`);
+    expect(seen.body).toMatchObject({ role: "user", supportLevel: null });
+    expect(seen.body.name).not.toBe("Changed");
+  });
+
+  it("stops below the own role, the own person included", async () => {
+    const ranks = [
+      [team.advanced, ["new", "support", "advanced", "admin", "superadmin"]],
+      [team.admin, ["admin", "superadmin"]],
+      [team.superadmin, ["superadmin"]],
+    ] as const;
+    for (const [asker, untouchable] of ranks)
+      for (const level of untouchable) {
+        const path = `/v1/support/users/${team[level].userId}`;
+        const changed = await asker.call("PATCH", path, { body: { isVerified: true } });
+        expect(changed, level).toMatchObject({ status: 403, body: { code: "staff-rank" } });
+        const planned = await asker.call("POST", `${path}/plan`, { body: { plan: "enterprise" } });
+        expect(planned, level).toMatchObject({ status: 403, body: { code: "staff-rank" } });
+      }
+    const admin = await withRole("admin");
+    const suspended = await team.superadmin.call("PATCH", `/v1/admin/users/${admin.userId}`, {
+      body: { isActive: false },
+    });
+    expect(suspended.status).toBe(200);
+    expect((await admin.call("GET", "/v1/admin/stats")).status).toBe(401);
+  });
+});
+
+describe("the list", () => {
+  it("finds by part of name, address or user name, and takes its signs literally", async () => {
+    const person = await signUp();
+    const mark = `100%_${crypto.randomUUID().slice(0, 8)}`;
+    await team.admin.call("PATCH", `/v1/admin/users/${person.userId}`, { body: { name: `Ada ${mark} B` } });
+    const found = await team.admin.call("GET", `/v1/admin/users?search=${encodeURIComponent(mark.toUpperCase())}`);
+    expect(found.body.items.map((item: { id: string }) => item.id)).toEqual([person.userId]);
+    expect(found.body.total).toBe(1);
+    const wild = await team.admin.call("GET", `/v1/admin/users?search=${encodeURIComponent(mark.replace("%_", "x_"))}`);
+    expect(wild.body.items).toEqual([]);
+    expect((await team.admin.call("GET", `/v1/admin/users?search=${"é".repeat(30)}`)).status).toBe(422);
+  });
+
+  it("filters, and pages by cursor and by number alike", async () => {
+    const first = await team.admin.call("GET", "/v1/admin/users?limit=2");
+    const second = await team.admin.call("GET", `/v1/admin/users?limit=2&cursor=${first.body.nextCursor}`);
+    const numbered = await team.admin.call("GET", "/v1/admin/users?page=2&page_size=2");
+    expect(numbered.body).toMatchObject({ page: 2, pageSize: 2 });
+    expect(numbered.body.items).toEqual(second.body.items);
+    const staff = await team.admin.call("GET", "/v1/admin/users?role=superadmin&is_active=true&user_type=Personal");
+    expect(staff.body.items.some((item: { id: string }) => item.id === team.superadmin.userId)).toBe(true);
+    for (const item of staff.body.items) expect(item).toMatchObject({ role: "superadmin", isActive: true });
+    for (const query of ["page_size=101", "limit=0", "cursor=junk", "is_active=maybe"])
+      expect([400, 422]).toContain((await team.admin.call("GET", `/v1/admin/users?${query}`)).status);
+  });
+});
