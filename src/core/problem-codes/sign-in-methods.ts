@@ -60,6 +60,11 @@ export const signInMethodProblems = {
     title: "It is the last way to sign in",
     suggestion: "Set a password first: POST /v1/auth/forgot-password.",
   },
+  "device-code-not-found": {
+    status: 404,
+    title: "No device waits with this code",
+    suggestion: "Check the code, or start again on the device: a code works for 10 minutes.",
+  },
   "return-code-invalid": {
     status: 400,
     title: "The code does not work",

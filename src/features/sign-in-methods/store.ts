@@ -33,10 +33,13 @@ export async function takeOnce(
   return row ? { data: row.data, expiresAt: row.expiresAt } : null;
 }
 
+/** A device that comes late is told for an hour that its code has expired. */
+const lateMs = 3_600_000;
+
 export function purgeExpired(ctx: Ctx): [Statement, Statement] {
   return [
     ctx.db.delete(oneTimeValues).where(lt(oneTimeValues.expiresAt, ctx.now())),
-    ctx.db.delete(deviceGrants).where(lt(deviceGrants.expiresAt, ctx.now())),
+    ctx.db.delete(deviceGrants).where(lt(deviceGrants.expiresAt, ctx.now() - lateMs)),
   ];
 }
 
