@@ -12,6 +12,7 @@ import { networkOf } from "#lib/network-address";
 import type { AppCtx, Execution } from "./app-context.ts";
 import { takeLimit } from "./rate-limits.ts";
 import { runJob } from "./run-job.ts";
+import { withSandbox } from "./sandbox.ts";
 import { keepingLog } from "./system-log.ts";
 
 interface Occasion {
@@ -25,7 +26,7 @@ const nowhere: Origin = { address: "", userAgent: "" };
 
 export function makeContext(env: Bindings, execution: Execution, occasion: Occasion = {}): AppCtx {
   const settings = readSettings(env);
-  const outside = outboundOf(settings);
+  const outside = withSandbox(outboundOf(settings), () => ctx);
   const session = env.DB.withSession(occasion.consistency ?? "first-primary");
   const random = (lengthBytes: number) => crypto.getRandomValues(new Uint8Array(lengthBytes));
   const now = () => Date.now();

@@ -1,13 +1,16 @@
 /** The HTTP side: cross-origin rules, mounted endpoints, documents, and the one place where an error becomes an answer. */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { TrieRouter } from "hono/router/trie-router";
-import { EnvironmentError, readSettings } from "#core/env";
+import { type Bindings, EnvironmentError, readSettings } from "#core/env";
 import { makeId } from "#core/ids";
 import { platformLog } from "#core/log";
 import { Problem, problemResponse } from "#core/problem";
+import type { AppCtx } from "./app-context.ts";
+import { makeContext } from "./context.ts";
 import { corsHeaders } from "./cors.ts";
 import { features } from "./features.ts";
 import { type App, commonHeaders, mount } from "./mount.ts";
+import { answerFromSandbox, registerDispatch } from "./sandbox.ts";
 import { referencePage, referenceScript } from "./reference.ts";
 
 const documents: Record<string, (publicUrl: string) => Response> = {
@@ -26,6 +29,7 @@ const documents: Record<string, (publicUrl: string) => Response> = {
 const files = ["/openapi.json", "/reference/scalar.js"];
 
 export const app = buildApp();
+registerDispatch((request, env, execution) => app.fetch(request, env, execution as ExecutionContext));
 
 function buildApp(): App {
   // The default router makes one regular expression of all routes before the first answer. This one matches as fast without it.
@@ -47,12 +51,21 @@ function buildApp(): App {
       return file ? new Response(file.body, file) : http.notFound();
     });
   }
+  app.all("/__sandbox/*", (http) => sandbox(http));
   for (const feature of features) for (const spec of feature.endpoints) mount(app, spec);
   app.notFound((http) =>
     problemResponse(unrouted(http.req.method, http.req.path), http.get("ctx")?.requestId ?? newRequestId()),
   );
   app.onError((error, http) => answerError(error, http.get("ctx")));
   return app;
+}
+
+/** Simulators of outside companies, for trying things out; they are not there where they are switched off. */
+async function sandbox(http: Context<{ Bindings: Bindings; Variables: { ctx: AppCtx } }>): Promise<Response> {
+  if (!readSettings(http.env).sandbox) return http.notFound();
+  const ctx = makeContext(http.env, http.executionCtx);
+  http.set("ctx", ctx);
+  return answerFromSandbox(ctx, http.req.raw);
 }
 
 function newRequestId(): string {

@@ -12,18 +12,21 @@ import {
   checkoutShape,
   chosenPlan,
   comparisonShape,
+  currentShape,
   invoicePage,
   oneOf,
   optionsShape,
   paymentEventShape,
   paymentMethodsShape,
   plansShape,
+  planUsageShape,
   portalBody,
   portalShape,
   receivedShape,
 } from "./shapes.ts";
 import { standing } from "./standing.ts";
 import { listInvoices, listPaymentMethods } from "./statements.ts";
+import { usageOfPlan } from "./usage.ts";
 
 const paying = ["billing-not-configured", "billing-unavailable", "billing-refused"] as const;
 
@@ -47,6 +50,27 @@ export const routes = [
     limit: "open",
     returns: comparisonShape,
     handle: () => comparePlans(),
+  }),
+  endpoint({
+    name: "getCurrentSubscription",
+    method: "get",
+    path: "/v1/subscriptions/current",
+    summary: "The workspace's plan, what pays for it, and what is used of it",
+    access: "usage:read",
+    returns: currentShape,
+    handle: async (ctx) => ({ ...(await standing(ctx)), ...(await usageOfPlan(ctx)) }),
+  }),
+  endpoint({
+    name: "getPlanUsage",
+    method: "get",
+    path: "/v1/subscriptions/usage",
+    summary: "What is used of the plan in this period",
+    access: "usage:read",
+    returns: planUsageShape,
+    handle: async (ctx) => {
+      const { tier, plan } = await standing(ctx);
+      return { tier, plan, ...(await usageOfPlan(ctx)) };
+    },
   }),
   endpoint({
     name: "listUpgradeOptions",

@@ -105,7 +105,24 @@ const standingMembers = () => ({
   ...mode(),
 });
 
-export const standingShape = shape(() => z.object(standingMembers()).meta({ id: "SubscriptionStanding" }));
+const usageMembers = () => ({
+  usage_limits: z.object({
+    monthly_requests: limit(),
+    monthly_tokens: limit(),
+    concurrent_requests: limit(),
+    rate_limit_per_minute: limit(),
+  }),
+  current_usage: z.object({ requests_used: z.number(), tokens_used: z.number(), reset_date: time() }),
+  usage_percentage: z.object({ requests: limit(), tokens: limit() }),
+});
+
+export const currentShape = shape(() =>
+  z.object({ ...standingMembers(), ...usageMembers() }).meta({ id: "CurrentSubscription" }),
+);
+
+export const planUsageShape = shape(() =>
+  z.object({ tier: planName(), plan: planName(), ...usageMembers() }).meta({ id: "PlanUsage" }),
+);
 
 export const changedShape = shape(() =>
   z.object({ message: z.string(), ...standingMembers() }).meta({ id: "SubscriptionChanged" }),

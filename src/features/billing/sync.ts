@@ -7,6 +7,7 @@ import { auditEntry } from "#core/audit";
 import type { Ctx } from "#core/context";
 import type { Enqueued, Statement } from "#core/job";
 import { Problem } from "#core/problem";
+import { setUsageAnchor } from "#durable/ledger/client";
 import { setPlan } from "#features/workspaces/service";
 import { accountAfter, type AccountState, chooseSubscription, isLive } from "./rules.ts";
 import {
@@ -82,6 +83,9 @@ async function readAndWrite(
     ),
   ];
   if (!(await commit(ctx, statements, told.enqueued))) return null;
+  // After the commit and each time: whoever dies in between is made good by the next reading.
+  const anchorMs = after.grantedPlan === "free" ? null : after.periodStartsAt;
+  await setUsageAnchor(ctx.objects.LEDGER, { workspaceId: before.workspaceId, anchorMs });
   await endUnwanted(ctx, payments, { extra, chosen, isDeleted: billed?.deletedAt !== null });
   return { ...before, ...after, version: before.version + 1 };
 }

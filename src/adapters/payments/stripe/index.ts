@@ -1,4 +1,5 @@
 /** Payments by Stripe, and by its simulator: the same code, another address. */
+import { createHash } from "node:crypto";
 import type { Stripe } from "stripe";
 import { type PlanPrice, priceOf } from "#core/plan-prices";
 import type { CheckoutRequest, PaymentEvent, Payments, Subscribed } from "../contract.ts";
@@ -17,7 +18,8 @@ export function makeStripe(account: StripeAccount & { provider: Payments["provid
       call(async (stripe) => {
         const customer = await stripe.customers.create(
           { email, name, metadata: { overtone_workspace: workspaceId } },
-          { idempotencyKey: `overtone-customer-${workspaceId}` },
+          // Parallel first calls say the same and get the same customer; a later one with another address is not refused for it.
+          { idempotencyKey: `overtone-customer-${workspaceId}-${digestOf(`${email}\n${name}`)}` },
         );
         return customer.id;
       }),
@@ -58,6 +60,8 @@ export function makeStripe(account: StripeAccount & { provider: Payments["provid
     readEvent: (rawBody, signature) => readEvent(account, rawBody, signature),
   };
 }
+
+const digestOf = (words: string) => createHash("sha256").update(words).digest("hex").slice(0, 16);
 
 async function startCheckout(stripe: Stripe, request: CheckoutRequest) {
   const { plan, interval } = request.price;

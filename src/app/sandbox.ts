@@ -1,0 +1,43 @@
+/**
+ * Where the simulated companies are mounted: for people and programs at /__sandbox, and for our own calls without the network, because a
+ * Worker cannot call itself by its address. `SANDBOX=off` removes both.
+ */
+import type { Bindings } from "#core/env";
+import type { Outbound } from "#core/outbound";
+import type { AppCtx, Execution } from "./app-context.ts";
+
+type Dispatch = (request: Request, env: Bindings, execution: Execution) => Response | Promise<Response>;
+
+/** The HTTP side is handed in by `app/http.ts`, which imports the context and would otherwise close an import cycle. */
+let dispatch: Dispatch | null = null;
+
+export function registerDispatch(given: Dispatch): void {
+  dispatch = given;
+}
+
+/** Loaded with the first request to it, never with the Worker. */
+export async function answerFromSandbox(ctx: AppCtx, request: Request): Promise<Response> {
+  const { answerSandbox } = await import("#sandbox/index");
+  const deliver = async (delivery: Request): Promise<Response> => {
+    if (!dispatch) throw new Error("no HTTP side is registered");
+    return dispatch(delivery, ctx.env, ctx.execution);
+  };
+  return answerSandbox({ ...ctx, deliver }, request);
+}
+
+/** Our own calls to a simulated company stay in the Worker; all others take the way that they always take. */
+export function withSandbox(inner: Outbound, contextOf: () => AppCtx): Outbound {
+  return {
+    ...inner,
+    operator: async (request, options) => {
+      const ctx = contextOf();
+      if (!ctx.settings.sandbox || !request.url.startsWith(`${ctx.settings.publicUrl}/__sandbox/`))
+        return inner.operator(request, options);
+      const tooLate = AbortSignal.any([request.signal, AbortSignal.timeout(options.timeoutMs)]);
+      const aborted = new Promise<never>((_, reject) => {
+        tooLate.addEventListener("abort", () => reject(tooLate.reason as Error), { once: true });
+      });
+      return Promise.race([answerFromSandbox(ctx, request), aborted]);
+    },
+  };
+}
