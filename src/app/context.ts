@@ -10,7 +10,7 @@ import { openLimits } from "#core/limits";
 import { platformLog } from "#core/log";
 import { networkOf } from "#lib/network-address";
 import type { AppCtx, Execution } from "./app-context.ts";
-import { takeLimit } from "./rate-limits.ts";
+import { takeLimits } from "./rate-limits.ts";
 import { runJob } from "./run-job.ts";
 import { withSandbox } from "./sandbox.ts";
 import { keepingLog } from "./system-log.ts";
@@ -60,8 +60,9 @@ export function makeContext(env: Bindings, execution: Execution, occasion: Occas
     later: (work) => execution.waitUntil(work.catch((error: unknown) => ctx.log("error", "later.failed", { error }))),
     offer: (message) => offer(ctx, message),
     runNow: (jobId) => runJob(ctx, jobId).then(() => undefined),
-    takeLimit: (limit, principal) => takeLimit(ctx, limit, principal),
-    takeOpenLimit: (name) => takeLimit(ctx, openLimits[name], `address:${networkOf(ctx.origin.address)}`),
+    takeLimit: (limit, principal) => takeLimits(ctx, [{ limit, cost: 1 }], principal),
+    takeLimits: (charges, principal) => takeLimits(ctx, charges, principal),
+    takeOpenLimit: (name) => ctx.takeLimit(openLimits[name], `address:${networkOf(ctx.origin.address)}`),
   };
   return ctx;
 }

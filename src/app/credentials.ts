@@ -6,7 +6,7 @@ import { needsFreshCheck, isPermission, isStaffPermission, mayDo, staffHas } fro
 import type { Actor, Ctx, WorkspaceCtx } from "#core/context";
 import type { AnyEndpoint } from "#core/endpoint";
 import { personalWorkspaceId } from "#core/ids";
-import { requestLimit, subUserLimits } from "#core/limits";
+import { type KeyBudget, requestLimit, subUserLimits } from "#core/limits";
 import type { LimitOverrides, PlanName } from "#core/plans";
 import { Problem } from "#core/problem";
 import { isEndpointAllowed, permissionsOf, type SubUserGrant } from "#core/sub-user";
@@ -14,7 +14,9 @@ import { checkOpaqueSession, checkSession } from "#durable/session-store/client"
 import { parseSessionToken } from "#durable/session-store/token";
 import { knownAccessToken, verifyAccessToken } from "#features/accounts/access-token";
 import { readStaff } from "#features/accounts/service";
-import { checkKey, knownKey, type KnownKey } from "#features/api-keys/check";
+import { checkKey, isAllowedFrom, isApiKey, type KeyCheck, knownKey, type KnownKey } from "#features/api-keys/check";
+import { chargesOf, type NamedLimit, outcomeOf } from "#features/api-keys/rules";
+import { countUse } from "#features/api-keys/usage";
 import { type Membership, readMembership, rememberedMembership } from "#features/workspaces/service";
 
 const rememberMs = 10_000;
@@ -28,6 +30,9 @@ export interface SignedIn {
   overrides: LimitOverrides;
   subUser?: SubUserGrant;
   emailVerifiedAt: number | null;
+  /** Of the API key that asks, beside what its plan allows. */
+  keyLimits?: readonly NamedLimit[];
+  keyBudgets?: readonly KeyBudget[];
 }
 
 /** What is asked for: the operation, and the workspace when the operation's own path names it. */
@@ -61,9 +66,7 @@ export async function signIn(ctx: Ctx, request: Request, asked: Asked): Promise<
     fresh: needsFreshCheck(access),
     workspaceId: asked.workspaceId ?? selectedWorkspace(request),
   };
-  return credential.startsWith("ovt_")
-    ? byApiKey(ctx, presented)
-    : withStaff(ctx, await bySession(ctx, presented), asked);
+  return isApiKey(credential) ? byApiKey(ctx, presented) : withStaff(ctx, await bySession(ctx, presented), asked);
 }
 
 /** The role in the product is read for operations of staff only, and anew each time. */
@@ -97,10 +100,14 @@ async function byApiKey(ctx: Ctx, { text, fresh, workspaceId }: Presented): Prom
   let known: KnownKey | undefined = fresh ? undefined : knownKey(text, nowMs);
   if (!known || isUnverified(ctx, known.key)) {
     const check = await checkKey(ctx, text, nowMs);
-    if (!check.ok) throw check.reason === "expired" ? expired() : invalid();
+    if (!check.ok) throw refused(ctx, check);
     known = check.known;
   }
   const { id, key } = known;
+  if (!isAllowedFrom(known, ctx.origin.address)) {
+    countUse(ctx, id, "FORBIDDEN");
+    throw new Problem("address-not-allowed");
+  }
   if (key.sessionId !== null && !(await isLivingSession(ctx, key.userId, { sessionId: key.sessionId, fresh })))
     throw invalid();
   if (workspaceId !== null && workspaceId !== key.workspaceId) throw new Problem("workspace-not-found");
@@ -112,7 +119,34 @@ async function byApiKey(ctx: Ctx, { text, fresh, workspaceId }: Presented): Prom
     overrides: key.overrides,
     ...(key.subUser ? { subUser: key.subUser } : {}),
     emailVerifiedAt: key.emailVerifiedAt,
+    keyLimits: key.limits,
+    keyBudgets: key.budgets,
   };
+}
+
+/** Whoever shows a key's own text may learn that it has ended, and its owner that it is still tried. */
+function refused(ctx: Ctx, check: Exclude<KeyCheck, { ok: true }>): Problem {
+  if (check.reason === "unknown") return invalid();
+  countUse(ctx, check.known.id, check.reason === "expired" ? "EXPIRED" : "DISABLED");
+  return check.reason === "expired" ? expired() : invalid();
+}
+
+/** Runs what lets a signed-in request in, and counts what it came to for the key that asks. */
+export async function countingUse<Result>(
+  ctx: Ctx,
+  { actor }: SignedIn,
+  letIn: () => Promise<Result>,
+): Promise<Result> {
+  if (actor.kind !== "api-key") return letIn();
+  try {
+    const result = await letIn();
+    countUse(ctx, actor.keyId, "VALID");
+    return result;
+  } catch (error) {
+    const outcome = error instanceof Problem ? outcomeOf(error.code) : null;
+    if (outcome) countUse(ctx, actor.keyId, outcome);
+    throw error;
+  }
 }
 
 /** The key of a session ends with it. */
@@ -219,7 +253,8 @@ export async function enterWorkspace(
   const limit = requestLimit({ kind: actor.kind, plan, overrides, limitClass: spec.limitClass ?? "default" });
   const principal = actor.kind === "user" ? signedIn.userId : actor.keyId;
   const entered = Object.assign(ctx, signedIn);
-  if (limit) await ctx.takeLimit(limit, principal);
+  const charges = [...(limit ? [{ limit, cost: 1 }] : []), ...chargesOf(signedIn.keyLimits ?? [])];
+  await ctx.takeLimits(charges, principal);
   // Whatever it comes with, sessions and keys together: else each further key would be a way around the limit.
   for (const own of subUser ? subUserLimits(subUser) : []) await ctx.takeLimit(own, `sub-user:${signedIn.userId}`);
   return entered;

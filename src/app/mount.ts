@@ -9,7 +9,7 @@ import { Reply } from "#core/endpoint";
 import type { Bindings } from "#core/env";
 import { Problem } from "#core/problem";
 import type { Shape } from "#core/shape";
-import { enterWorkspace, requireAccess, requireVerifiedEmail, signIn } from "./credentials.ts";
+import { countingUse, enterWorkspace, requireAccess, requireVerifiedEmail, signIn } from "./credentials.ts";
 import type { AppCtx } from "./app-context.ts";
 import { makeContext } from "./context.ts";
 import type { Answer, RawInput } from "./exchange.ts";
@@ -35,9 +35,11 @@ async function answer(http: HttpContext, spec: AnyEndpoint): Promise<Response> {
   } else {
     const named = spec.workspaceParam === undefined ? null : (http.req.param(spec.workspaceParam) ?? "");
     const signedIn = await signIn(ctx, request, { spec, workspaceId: named });
-    requireAccess(signedIn, spec);
-    requireVerifiedEmail(ctx, signedIn, spec.access);
-    await enterWorkspace(ctx, signedIn, spec);
+    await countingUse(ctx, signedIn, async () => {
+      requireAccess(signedIn, spec);
+      requireVerifiedEmail(ctx, signedIn, spec.access);
+      await enterWorkspace(ctx, signedIn, spec);
+    });
   }
   if (spec.kind === "raw") {
     const response = (await spec.handle(ctx as never, (await readInput(http, spec)) as never)) as Response;

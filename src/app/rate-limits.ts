@@ -2,11 +2,22 @@
 import { recordFailure } from "#core/audit";
 import type { Limit } from "#core/limits";
 import { Problem } from "#core/problem";
-import { takeToken } from "#durable/rate-limiter/client";
+import { takeTokens } from "#durable/rate-limiter/client";
 import type { AppCtx, RateLimitState } from "./app-context.ts";
 
-export async function takeLimit(ctx: AppCtx, limit: Limit, principal: string): Promise<void> {
-  const taken = await takeToken(ctx.objects.RATE_LIMITER, { principal, limit, cost: 1 }, { nowMs: ctx.now() });
+export interface Charge {
+  limit: Limit;
+  cost: number;
+}
+
+/** From all limits of one principal or from none, with at most one call. Throws `rate-limited`. */
+export async function takeLimits(ctx: AppCtx, charges: readonly Charge[], principal: string): Promise<void> {
+  const [first, ...others] = charges;
+  if (!first) return;
+  const limits = [first.limit, ...others.map((charge) => charge.limit)] as const;
+  const costs = charges.map(({ cost }) => cost);
+  const taken = await takeTokens(ctx.objects.RATE_LIMITER, { principal, limits, costs }, { nowMs: ctx.now() });
+  const { limit } = taken;
   const { shown } = ctx.rateLimit;
   if (!shown || taken.remaining < shown.taken.remaining || !taken.allowed) ctx.rateLimit.shown = { limit, taken };
   if (taken.allowed) return;

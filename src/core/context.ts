@@ -3,7 +3,7 @@ import type { DrizzleD1Database } from "drizzle-orm/d1";
 import type { Permission, Staff, WorkspaceRole } from "./access.ts";
 import type { Bindings, Settings } from "./env.ts";
 import type { IdKind } from "./ids.ts";
-import type { Limit, OpenLimitName } from "./limits.ts";
+import type { KeyBudget, Limit, OpenLimitName } from "./limits.ts";
 import type { Log } from "./log.ts";
 import type { Mailer } from "./mailer.ts";
 import type { LimitOverrides, PlanName } from "./plans.ts";
@@ -63,6 +63,8 @@ export interface Ctx {
   runNow(jobId: string): Promise<void>;
   /** Takes one from a limit of the given principal or throws `rate-limited`. */
   takeLimit(limit: Limit, principal: string): Promise<void>;
+  /** Takes from all of them or from none, with at most one call. */
+  takeLimits(charges: readonly { limit: Limit; cost: number }[], principal: string): Promise<void>;
   takeOpenLimit(name: OpenLimitName): Promise<void>;
 }
 
@@ -72,6 +74,8 @@ export interface WorkspaceCtx extends Ctx {
   workspaceId: string;
   plan: PlanName;
   overrides: LimitOverrides;
+  /** Of the API key that asks: for whoever reserves in the ledger. */
+  keyBudgets?: readonly KeyBudget[];
   /** What the person may do and use, when it is a sub-user. */
   subUser?: SubUserGrant;
 }

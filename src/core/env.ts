@@ -61,6 +61,8 @@ export interface Settings {
   sandbox: boolean;
   /** Hosts that tenants may name although they are not public; never in production. */
   outboundTenantAllow: string[];
+  /** How long uses of API keys are added up in memory before they are written; 0: until there are many. */
+  keyUsageFlushSeconds: number;
   /** Answers which addresses a host name has, in the JSON form of DNS over HTTPS, before a tenant's address is called. */
   dnsOverHttpsUrl: string;
   retentionDays: { deleted: number; logs: number; audit: number };
@@ -145,6 +147,7 @@ function parse(env: Variables): Settings {
     turnstile: bothOrNone(env, read, { siteKey: "TURNSTILE_SITE_KEY", secretKey: "TURNSTILE_SECRET_KEY" }),
     sandbox: read("SANDBOX", oneOf("on", "off"), "on") === "on",
     outboundTenantAllow: read("OUTBOUND_TENANT_ALLOW", list, ""),
+    keyUsageFlushSeconds: read("KEY_USAGE_FLUSH_SECONDS", shortWait, "5"),
     dnsOverHttpsUrl: read("DNS_OVER_HTTPS_URL", url, "https://cloudflare-dns.com/dns-query"),
     retentionDays: {
       deleted: read("RETENTION_DAYS_DELETED", countUpTo(3_650), "30"),
@@ -186,6 +189,11 @@ const countUpTo = (max: number): Kind<number> => ({
   wanted: `a number from 1 to ${max}`,
   read: (given) => (/^[1-9]\d{0,5}$/.test(given) && Number(given) <= max ? Number(given) : null),
 });
+/** What runs behind an answer is ended by the platform after 30 s. */
+const shortWait: Kind<number> = {
+  wanted: "0 to 20",
+  read: (given) => (/^\d{1,2}$/.test(given) && Number(given) <= 20 ? Number(given) : null),
+};
 const signInProviders: Kind<Record<string, SignInProvider>> = {
   wanted: 'JSON of the form {"google":{"clientId":"...","clientSecret":"..."}}, others with their issuer',
   read: readSignInProviders,

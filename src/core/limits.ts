@@ -9,6 +9,22 @@ export interface Limit {
   windowSeconds: number;
 }
 
+export const budgetMeters = [
+  "aiTokens",
+  "transcriptionSeconds",
+  "processingMinutes",
+  "credits",
+  "moneyMicroUsd",
+] as const;
+export const budgetPeriods = ["day", "month", "total"] as const;
+
+/** What all uses of one API key together may come to, in the ledger's words. */
+export interface KeyBudget {
+  meter: (typeof budgetMeters)[number];
+  limit: number;
+  period: (typeof budgetPeriods)[number];
+}
+
 /** Limits of open operations, counted for the network address that the platform reports. */
 export const openLimits = {
   "sign-in": { name: "sign-in", quota: 100, windowSeconds: 60 },

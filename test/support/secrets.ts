@@ -13,6 +13,8 @@ export function testSettings(): Record<string, string> {
     MASTER_KEYS: `1:${randomBytes(32).toString("base64")}`,
     JWT_PRIVATE_JWKS: JSON.stringify({ keys: [jwk] }),
     CHECK_RESPONSES: "on",
+    // Tests wait for what runs behind an answer.
+    KEY_USAGE_FLUSH_SECONDS: "0",
     OUTBOUND_TENANT_ALLOW: "127.0.0.1",
   };
 }

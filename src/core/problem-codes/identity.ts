@@ -69,6 +69,26 @@ export const identityProblems = {
     title: "You are the only owner of a workspace with other members",
     suggestion: "Transfer the workspaces named in workspaces, or delete them first.",
   },
+  "api-key-known": {
+    status: 409,
+    title: "The key is known already",
+    suggestion: "Use it as it is, or delete the other one first.",
+  },
+  "api-key-rotating": {
+    status: 409,
+    title: "The key was rotated at the same time",
+    suggestion: "Use the secret of the other rotation, or rotate again.",
+  },
+  "address-not-allowed": {
+    status: 403,
+    title: "The key may not be used from this address",
+    suggestion: "Use it from an address of its list, or change the list.",
+  },
+  "scope-query-invalid": {
+    status: 422,
+    title: "The question about scopes cannot be read",
+    suggestion: "Write scopes with and, or and parentheses: (files:read or files:write) and jobs:read.",
+  },
   "use-oauth": {
     status: 410,
     title: "This sign-in is gone",

@@ -58,14 +58,19 @@ export async function takeToken(
   return taken ?? (await takeTokens(limiters, { principal, limits: [limit], cost }, options));
 }
 
-/** Takes from several limits of one principal with at most one call: from all or from none. The strictest result is returned. */
+/**
+ * Takes from several limits of one principal with at most one call: from all or from none. The strictest result is returned.
+ * `costs` has one for each limit, in their order.
+ */
 export async function takeTokens(
   limiters: DurableObjectNamespace<RateLimiter>,
-  request: { principal: string; limits: readonly [Limit, ...Limit[]]; cost?: number },
+  request: { principal: string; limits: readonly [Limit, ...Limit[]]; cost?: number; costs?: readonly number[] },
   options: TakeOptions,
 ): Promise<Taken> {
   const { nowMs, state = isolateState } = options;
-  const charges = request.limits.map((limit) => chargeOf(request.principal, limit, request.cost));
+  const charges = request.limits.map((limit, index) =>
+    chargeOf(request.principal, limit, request.costs?.[index] ?? request.cost),
+  );
   const refused = charges.filter((charge) => look(state, charge, nowMs) === "refused");
   if (refused.length > 0)
     return strictestOf(refused.map((charge) => takenLocally(state, charge, { allowed: false, nowMs })));

@@ -1,11 +1,27 @@
-/** Making, listing, changing and deleting API keys. The check on the request path is check.ts. */
-import { type Permission, permissionNames, permissions, mayDo } from "#core/access";
+/** Making, listing, changing, rotating and deleting API keys. The check on the request path is check.ts. */
+import { permissionNames, permissions } from "#core/access";
 import { auditEntry } from "#core/audit";
 import type { WorkspaceCtx } from "#core/context";
+import { commitWithJobs } from "#core/job";
 import { readCursor, toPage, type PageQuery } from "#core/page";
 import { Problem } from "#core/problem";
+import { webhookEvent } from "#features/webhooks/service";
+import { forgetUnknown, hashOfImported } from "./check.ts";
 import { type KeyMode, makeKey } from "./key-format.ts";
-import { countKeys, findKey, insertKey, listKeys, updateKey } from "./store.ts";
+import {
+  addressesWithin,
+  askingKey,
+  endWithin,
+  mayGrant,
+  modeOf,
+  refuseEscalation,
+  refuseMultiplying,
+  requireMode,
+  requireRestrictions,
+  requireWithin,
+} from "./making.ts";
+import type { ChangeKey, CreateKey } from "./shapes.ts";
+import * as store from "./store.ts";
 import type { ApiKeyRow } from "./tables.ts";
 
 export { mintSessionKey, purgeSessionKeys } from "./session-keys.ts";
@@ -15,137 +31,195 @@ const maxKeys = 100;
 const dayMs = 86_400_000;
 
 export function toApiKey(row: ApiKeyRow) {
-  const { id, name, mode, start, scopes, enabled } = row;
+  const { id, name, mode, kind, start, scopes, enabled, limits, budgets, allowedAddresses, metadata, userId } = row;
   const iso = (at: number | null) => (at === null ? null : new Date(at).toISOString());
   return {
     id,
     name,
     mode,
+    kind,
     start,
+    userId,
     scopes,
     enabled,
+    limits,
+    budgets,
+    allowedAddresses,
+    metadata,
     expiresAt: iso(row.expiresAt),
+    rotatedAt: iso(row.rotatedAt),
     lastUsedAt: iso(row.lastUsedAt),
     createdAt: new Date(row.createdAt).toISOString(),
   };
 }
 
-interface NewKey {
-  name: string;
-  scopes?: Permission[] | undefined;
-  mode?: KeyMode | undefined;
-  expiresInDays?: number | undefined;
-}
-
-export async function createKey(ctx: WorkspaceCtx, given: NewKey) {
-  const most = ctx.subUser?.limits.max_api_keys ?? maxKeys;
-  if ((await countKeys(ctx)) >= most)
-    throw new Problem("api-key-limit-reached", {
-      detail: ctx.subUser ? `At most ${most} keys for you.` : `At most ${most} keys a workspace.`,
-    });
+/** Also for a sub-user's own keys: then `ctx` acts as the sub-user. */
+export async function createKey(ctx: WorkspaceCtx, given: CreateKey) {
+  await requireRoom(ctx);
+  const maker = await askingKey(ctx);
+  refuseMultiplying(maker);
   const scopes =
     given.scopes ?? permissionNames.filter((name) => mayGrant(ctx, name) && !("fresh" in permissions[name]));
   refuseEscalation(ctx, scopes);
-  const mode = modeOf(ctx, given.mode);
-  const made = makeKey(ctx.settings.masterKeys[0], mode, { id: ctx.newId("apiKey"), secret: ctx.random(24) });
+  const { text, ...made } = secretFor(ctx, modeOf(ctx, given.mode), given.importedKey);
   const row: ApiKeyRow = {
-    id: made.id,
+    ...made,
     workspaceId: ctx.workspaceId,
     userId: ctx.userId,
     sessionId: null,
     name: given.name,
-    mode,
-    start: made.text.slice(0, 13),
-    hash: made.hash,
     scopes,
     enabled: true,
-    expiresAt: await endOf(ctx, given.expiresInDays),
+    expiresAt: endWithin(maker, askedEnd(ctx, given)),
+    limits: given.limits ?? [],
+    budgets: given.budgets ?? [],
+    allowedAddresses: addressesWithin(maker, given.allowedAddresses),
+    metadata: given.metadata ?? null,
+    rotatedAt: null,
     lastUsedAt: null,
     createdAt: ctx.now(),
     deletedAt: null,
   };
-  await ctx.db.batch([
-    insertKey(ctx, row),
-    auditEntry(ctx, "api-key.created", { target: row.id, details: { name: row.name, scopes } }),
-  ]);
-  return { ...toApiKey(row), key: made.text };
+  const { id, name, kind } = row;
+  const statements = [
+    store.insertKey(ctx, row),
+    auditEntry(ctx, "api-key.created", { target: id, details: { name, scopes, kind } }),
+  ];
+  try {
+    await commitWithJobs(ctx, statements, webhookEvent(ctx, "api-key.created", { keyId: id, name }));
+  } catch (error) {
+    throw store.isImportTaken(error) ? new Problem("api-key-known") : error;
+  }
+  forgetUnknown(text);
+  return kind === "imported" ? toApiKey(row) : { ...toApiKey(row), key: text };
 }
 
-/** Nobody hands out what they may not do themselves. */
-function mayGrant(ctx: WorkspaceCtx, permission: Permission): boolean {
-  if (ctx.actor.kind === "user") return mayDo(ctx.actor, permission);
-  return ctx.actor.kind === "api-key" && ctx.actor.scopes.includes(permission);
-}
-
-function refuseEscalation(ctx: WorkspaceCtx, scopes: readonly Permission[]): void {
-  const beyond = scopes.filter((scope) => !mayGrant(ctx, scope));
-  if (beyond.length > 0)
-    throw new Problem("scope-not-grantable", {
-      detail: `Not yours to grant: ${beyond.join(", ")}.`,
-      members: { scopes: beyond },
+async function requireRoom(ctx: WorkspaceCtx): Promise<void> {
+  const most = ctx.subUser?.limits.max_api_keys ?? maxKeys;
+  if ((await store.countKeys(ctx)) >= most)
+    throw new Problem("api-key-limit-reached", {
+      detail: ctx.subUser ? `At most ${most} keys for you.` : `At most ${most} keys a workspace.`,
     });
 }
 
-/** A key for tests makes such keys only: its calls are free and must not turn into live ones. */
-function modeOf(ctx: WorkspaceCtx, wanted: KeyMode | undefined): KeyMode {
-  if (!isForTests(ctx)) return wanted ?? "live";
-  if (wanted === "live")
-    throw new Problem("scope-not-grantable", { detail: "A key for tests makes keys for tests only." });
-  return "test";
+function secretFor(
+  ctx: WorkspaceCtx,
+  mode: KeyMode,
+  importedKey: string | undefined,
+): Pick<ApiKeyRow, "id" | "mode" | "kind" | "hash" | "start"> & { text: string } {
+  const id = ctx.newId("apiKey");
+  if (importedKey === undefined) return { ...newSecret(ctx, id, mode), id, mode };
+  if (ctx.actor.kind !== "user")
+    throw new Problem("session-required", { detail: "Keys of older systems are imported by a person." });
+  return {
+    id,
+    mode,
+    kind: "imported",
+    text: importedKey,
+    hash: hashOfImported(importedKey),
+    start: importedKey.slice(0, 8),
+  };
 }
 
-function isForTests({ actor }: WorkspaceCtx): boolean {
-  return actor.kind === "api-key" && actor.mode === "test";
+function newSecret(ctx: WorkspaceCtx, id: string, mode: KeyMode) {
+  const { text, hash } = makeKey(ctx.settings.masterKeys[0], mode, { id, secret: ctx.random(24) });
+  return { text, hash, start: text.slice(0, 13), kind: "own" as const };
 }
 
-/** A key ends with the key that made it: what was lent for a day does not stay by making another. */
-async function endOf(ctx: WorkspaceCtx, expiresInDays: number | undefined): Promise<number | null> {
-  const wanted = expiresInDays === undefined ? null : ctx.now() + expiresInDays * dayMs;
-  const latest = ctx.actor.kind === "api-key" ? (await getKey(ctx, ctx.actor.keyId)).expiresAt : null;
-  return wanted === null || latest === null ? (wanted ?? latest) : Math.min(wanted, latest);
+function askedEnd(ctx: WorkspaceCtx, given: CreateKey): number | null {
+  if (given.expiresAt !== undefined) return Date.parse(given.expiresAt);
+  return given.expiresInDays === undefined ? null : ctx.now() + given.expiresInDays * dayMs;
 }
 
 export async function getKey(ctx: WorkspaceCtx, id: string): Promise<ApiKeyRow> {
-  const row = await findKey(ctx, id);
+  const row = await store.findKey(ctx, id);
   if (!row) throw new Problem("api-key-not-found");
   return row;
 }
 
 async function getChangeable(ctx: WorkspaceCtx, id: string): Promise<ApiKeyRow> {
   const row = await getKey(ctx, id);
-  if (row.mode === "live" && isForTests(ctx))
-    throw new Problem("permission-denied", { detail: "A key for tests changes keys for tests only." });
+  requireMode(ctx, row);
   return row;
 }
 
 export async function listKeyPage(ctx: WorkspaceCtx, query: PageQuery) {
-  return toPage(await listKeys(ctx, readCursor(query), query.limit + 1), query.limit, toApiKey);
+  return toPage(await store.listKeys(ctx, readCursor(query), query.limit + 1), query.limit, toApiKey);
 }
 
-export async function changeKey(
-  ctx: WorkspaceCtx,
-  id: string,
-  change: { name?: string | undefined; scopes?: Permission[] | undefined; enabled?: boolean | undefined },
-) {
-  const before = await getChangeable(ctx, id);
+export async function changeKey(ctx: WorkspaceCtx, id: string, change: ChangeKey) {
+  const [before, maker] = await Promise.all([getChangeable(ctx, id), askingKey(ctx)]);
+  const next = changed(before, change);
   if (change.scopes) refuseEscalation(ctx, change.scopes);
-  const next = {
-    name: change.name ?? before.name,
-    scopes: change.scopes ?? before.scopes,
-    enabled: change.enabled ?? before.enabled,
-  };
+  requireRestrictions(maker, before, next);
+  // What works again or for longer is worth as much as a new key.
+  const isRevived = (next.enabled && !before.enabled) || isLater(next.expiresAt, before.expiresAt);
+  if (isRevived) requireWithin(ctx, maker, { ...before, ...next });
   await ctx.db.batch([
-    updateKey(ctx, id, next),
-    auditEntry(ctx, "api-key.changed", { target: id, details: { before: toApiKey(before), after: next } }),
+    store.updateKey(ctx, id, next),
+    auditEntry(ctx, "api-key.changed", {
+      target: id,
+      details: { before: shownInTrail(before), after: shownInTrail({ ...before, ...next }) },
+    }),
   ]);
   return toApiKey({ ...before, ...next });
 }
 
+function changed(before: ApiKeyRow, { expiresAt, ...given }: ChangeKey) {
+  const rest = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const { name, scopes, enabled, limits, budgets, allowedAddresses, metadata } = { ...before, ...rest };
+  const end = expiresAt === undefined ? before.expiresAt : expiresAt === null ? null : Date.parse(expiresAt);
+  return { name, scopes, enabled, limits, budgets, allowedAddresses, metadata, expiresAt: end };
+}
+
+function isLater(next: number | null, before: number | null): boolean {
+  return before !== null && (next === null || next > before);
+}
+
+/** For the audit trail: what a person notes about a key may be anything, and does not belong there. */
+function shownInTrail(row: ApiKeyRow) {
+  return toApiKey({ ...row, metadata: null });
+}
+
+/**
+ * The same key with a new secret: its id, limits, budgets and counters stay, so rotating gives nobody a quota anew. The old secret works
+ * until the grace ends; without one it stops as a deleted key does.
+ */
+export async function rotateKey(
+  ctx: WorkspaceCtx,
+  id: string,
+  { graceSeconds = 0 }: { graceSeconds?: number | undefined },
+) {
+  const [before, maker] = await Promise.all([getChangeable(ctx, id), askingKey(ctx)]);
+  requireWithin(ctx, maker, before);
+  const { text, ...secret } = newSecret(ctx, id, before.mode);
+  const at = ctx.now();
+  const until = at + graceSeconds * 1_000;
+  const previousWorksUntil = graceSeconds === 0 ? null : new Date(until).toISOString();
+  const next = { ...secret, rotatedAt: at };
+  const statements = [
+    store.replaceSecret(ctx, before, next),
+    ...(graceSeconds === 0 ? [] : [store.retireSecret(ctx.db, { hash: before.hash, keyId: id, until })]),
+    auditEntry(ctx, "api-key.rotated", { target: id, details: { graceSeconds } }),
+  ];
+  try {
+    const told = { keyId: id, name: before.name, previousWorksUntil };
+    await commitWithJobs(ctx, statements, webhookEvent(ctx, "api-key.rotated", told));
+  } catch (error) {
+    throw store.isStaleSecret(error) ? new Problem("api-key-rotating") : error;
+  }
+  return { ...toApiKey({ ...before, ...next }), previousWorksUntil, key: text };
+}
+
 /** The key stops working at once for operations that check anew, and within ten seconds everywhere. */
 export async function deleteKey(ctx: WorkspaceCtx, id: string): Promise<void> {
-  await getChangeable(ctx, id);
-  await ctx.db.batch([
-    updateKey(ctx, id, { deletedAt: ctx.now(), enabled: false }),
-    auditEntry(ctx, "api-key.deleted", { target: id }),
-  ]);
+  const { name } = await getChangeable(ctx, id);
+  await commitWithJobs(
+    ctx,
+    [
+      store.updateKey(ctx, id, { deletedAt: ctx.now(), enabled: false }),
+      auditEntry(ctx, "api-key.deleted", { target: id, details: { name } }),
+    ],
+    webhookEvent(ctx, "api-key.deleted", { keyId: id, name }),
+  );
 }

@@ -1,35 +1,56 @@
 /** Every statement about API keys. */
-import { and, count, desc, eq, isNotNull, isNull, lt, or } from "drizzle-orm";
+import { and, asc, count, desc, eq, gt, gte, isNotNull, isNull, lt, or, sql } from "drizzle-orm";
 import type { Database, WorkspaceCtx } from "#core/context";
 import type { Statement } from "#core/job";
 import { users } from "#features/accounts/tables";
 import { subUsers } from "#features/sub-users/tables";
 import { workspaceMembers, workspaces } from "#features/workspaces/tables";
-import { apiKeys, type ApiKeyRow } from "./tables.ts";
+import type { Outcome } from "./rules.ts";
+import { apiKeys, type ApiKeyRow, keyUses, retiredSecrets } from "./tables.ts";
 
-/** What a check of a key needs, in one read: the key, its workspace and its maker's role there. */
-export async function findForCheck(db: Database, id: string) {
+const checkedColumns = {
+  id: apiKeys.id,
+  name: apiKeys.name,
+  hash: apiKeys.hash,
+  retiredUntil: retiredSecrets.until,
+  userId: apiKeys.userId,
+  workspaceId: apiKeys.workspaceId,
+  sessionId: apiKeys.sessionId,
+  mode: apiKeys.mode,
+  scopes: apiKeys.scopes,
+  enabled: apiKeys.enabled,
+  expiresAt: apiKeys.expiresAt,
+  limits: apiKeys.limits,
+  budgets: apiKeys.budgets,
+  allowedAddresses: apiKeys.allowedAddresses,
+  lastUsedAt: apiKeys.lastUsedAt,
+  plan: workspaces.plan,
+  overrides: workspaces.limitOverrides,
+  role: workspaceMembers.role,
+  granted: subUsers.permissions,
+  grantedLimits: subUsers.limits,
+  emailVerifiedAt: users.emailVerifiedAt,
+};
+
+/**
+ * What a check of a key needs, in one read: the key, its workspace and its maker's role there. `id` null: a key of an older system, found
+ * by its hash, or by what its hash was before a rotation. `retiredUntil` is null unless the hash is that of a secret before a rotation.
+ */
+export async function findForCheck(db: Database, named: { id: string | null; hash: string }, nowMs: number) {
+  const { id, hash } = named;
+  // The words of the partial index have to stand here as they stand there.
+  const byHash = sql`${apiKeys.id} in (
+    select id from api_keys where hash = ${hash} and kind = 'imported' and deleted_at is null
+    union all select key_id from api_key_retired_secrets where hash = ${hash} and until > ${nowMs})`;
   const [row] = await db
-    .select({
-      hash: apiKeys.hash,
-      userId: apiKeys.userId,
-      workspaceId: apiKeys.workspaceId,
-      sessionId: apiKeys.sessionId,
-      mode: apiKeys.mode,
-      scopes: apiKeys.scopes,
-      enabled: apiKeys.enabled,
-      expiresAt: apiKeys.expiresAt,
-      lastUsedAt: apiKeys.lastUsedAt,
-      plan: workspaces.plan,
-      overrides: workspaces.limitOverrides,
-      role: workspaceMembers.role,
-      permissions: subUsers.permissions,
-      limits: subUsers.limits,
-      emailVerifiedAt: users.emailVerifiedAt,
-    })
+    .select(checkedColumns)
     .from(apiKeys)
     .innerJoin(workspaces, eq(workspaces.id, apiKeys.workspaceId))
     .innerJoin(users, eq(users.id, apiKeys.userId))
+    .leftJoin(
+      retiredSecrets,
+      and(eq(retiredSecrets.keyId, apiKeys.id), eq(retiredSecrets.hash, hash), gt(retiredSecrets.until, nowMs)),
+    )
     .leftJoin(
       workspaceMembers,
       and(
@@ -49,7 +70,7 @@ export async function findForCheck(db: Database, id: string) {
     )
     .where(
       and(
-        eq(apiKeys.id, id),
+        id === null ? byHash : eq(apiKeys.id, id),
         isNull(apiKeys.deletedAt),
         isNull(workspaces.deletedAt),
         eq(users.status, "active"),
@@ -57,8 +78,8 @@ export async function findForCheck(db: Database, id: string) {
       ),
     );
   if (!row) return null;
-  const { permissions, limits, ...key } = row;
-  return { ...key, subUser: permissions && limits ? { permissions, limits } : null };
+  const { granted, grantedLimits, ...key } = row;
+  return { ...key, subUser: granted && grantedLimits ? { permissions: granted, limits: grantedLimits } : null };
 }
 
 export type CheckedKey = NonNullable<Awaited<ReturnType<typeof findForCheck>>>;
@@ -107,7 +128,7 @@ export async function listKeys(ctx: WorkspaceCtx, before: string | null, limit: 
 export function updateKey(
   ctx: WorkspaceCtx,
   id: string,
-  change: Partial<Pick<ApiKeyRow, "name" | "scopes" | "enabled" | "expiresAt" | "deletedAt">>,
+  change: Partial<Omit<ApiKeyRow, "id" | "workspaceId" | "userId" | "sessionId" | "mode" | "createdAt">>,
 ): Statement {
   return ctx.db
     .update(apiKeys)
@@ -125,4 +146,83 @@ export function deleteKeysOfUser(ctx: { db: Database }, userId: string, at: numb
     .update(apiKeys)
     .set({ deletedAt: at, enabled: false })
     .where(and(eq(apiKeys.userId, userId), isNull(apiKeys.deletedAt)));
+}
+
+/** The secret that a rotation replaces goes on until a time. Nothing for one that ends at once. */
+export function retireSecret(db: Database, secret: { hash: string; keyId: string; until: number }): Statement {
+  return db.insert(retiredSecrets).values(secret).onConflictDoNothing();
+}
+
+/** Only while the secret is still the one that was read: of two rotations at once the first wins. */
+export function replaceSecret(
+  ctx: WorkspaceCtx,
+  before: ApiKeyRow,
+  change: Pick<ApiKeyRow, "hash" | "start" | "kind" | "rotatedAt">,
+): Statement {
+  // A hash that is null breaks the column's rule, and with it the whole batch.
+  const hash = sql`case when ${apiKeys.hash} = ${before.hash} then ${change.hash} end`;
+  return ctx.db
+    .update(apiKeys)
+    .set({ ...change, hash })
+    .where(and(eq(apiKeys.id, before.id), living(ctx)));
+}
+
+export function isStaleSecret(error: unknown): boolean {
+  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1)
+    if (cause.message.includes("NOT NULL constraint failed: api_keys.hash")) return true;
+  return false;
+}
+
+/** Another living key was imported with the same text. */
+export function isImportTaken(error: unknown): boolean {
+  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1)
+    if (cause.message.includes("UNIQUE constraint failed: api_keys.hash")) return true;
+  return false;
+}
+
+export function purgeRetired(db: Database, before: number): Statement {
+  return db.delete(retiredSecrets).where(lt(retiredSecrets.until, before));
+}
+
+export interface KeyUse {
+  keyId: string;
+  day: string;
+  outcome: Outcome;
+  uses: number;
+}
+
+const usesTogether = 20;
+
+export function addUses(db: Database, uses: readonly KeyUse[]): Statement[] {
+  const statements: Statement[] = [];
+  for (let from = 0; from < uses.length; from += usesTogether)
+    statements.push(
+      db
+        .insert(keyUses)
+        .values(uses.slice(from, from + usesTogether))
+        .onConflictDoUpdate({
+          target: [keyUses.keyId, keyUses.day, keyUses.outcome],
+          set: { uses: sql`${keyUses.uses} + excluded.uses` },
+        }),
+    );
+  return statements;
+}
+
+/** From a day on, oldest first; a key has at most one row for each day and outcome. */
+export async function listUses(db: Database, keyId: string, fromDay: string): Promise<KeyUse[]> {
+  return db
+    .select()
+    .from(keyUses)
+    .where(and(eq(keyUses.keyId, keyId), gte(keyUses.day, fromDay)))
+    .orderBy(asc(keyUses.day))
+    .limit(1_000);
+}
+
+export function purgeUses(db: Database, beforeDay: string): Statement {
+  return db.delete(keyUses).where(lt(keyUses.day, beforeDay));
+}
+
+export async function readMetadata(db: Database, id: string): Promise<Record<string, unknown> | null> {
+  const [row] = await db.select({ metadata: apiKeys.metadata }).from(apiKeys).where(eq(apiKeys.id, id));
+  return row?.metadata ?? null;
 }
