@@ -29,7 +29,7 @@ interface Registered {
   session: { token: string };
 }
 
-async function signUp(url: string): Promise<Person> {
+export async function signUp(url: string): Promise<Person> {
   const email = `bar-${randomBytes(8).toString("hex")}@example.com`;
   const password = randomBytes(18).toString("base64url");
   const answer = await fetch(`${url}/v1/auth/register`, {

@@ -45,6 +45,7 @@ const left = new Set([".git", ".wrangler", ".dev.vars", ".tmp", "coverage", "nod
 /** Below the range from which systems take ports for outgoing connections: nobody else may take ours between a kill and a start. */
 const ports = { first: 20_000, last: 29_999 };
 
+/** `vars` go over those of wrangler.toml. */
 export async function openStage(patches: readonly Patch[] = [], vars: Record<string, string> = {}): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), "overtone-bar-"));
   let server: Server | null = null;
