@@ -10,6 +10,7 @@ import { type DevServer, startDevServer } from "../../src/cli/dev-server.ts";
 import { repeatWav } from "../../src/cli/recording.ts";
 import { findChromium, launchChromium } from "./chromium.ts";
 import type { PageActions } from "./page.ts";
+import "./sign-in.ts";
 import { type PageServer, servePage } from "./page-server.ts";
 
 declare const actions: PageActions;

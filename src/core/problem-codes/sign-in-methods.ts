@@ -65,6 +65,23 @@ export const signInMethodProblems = {
     title: "No device waits with this code",
     suggestion: "Check the code, or start again on the device: a code works for 10 minutes.",
   },
+  "passkey-challenge-invalid": {
+    status: 400,
+    title: "The passkey answers no open question",
+    suggestion: "Ask for new options: each works once, for 5 minutes.",
+  },
+  "passkey-refused": {
+    status: 401,
+    title: "The passkey was not accepted",
+    suggestion: "Use a passkey of this site, with its PIN or biometrics, or sign in another way.",
+  },
+  "passkey-taken": { status: 409, title: "The passkey is added already", suggestion: "Use another authenticator." },
+  "passkey-limit-reached": {
+    status: 409,
+    title: "Too many passkeys",
+    suggestion: "Remove one that is not used: at most 20 a person.",
+  },
+  "passkey-not-found": { status: 404, title: "No such passkey", suggestion: "See GET /v1/auth/passkeys." },
   "return-code-invalid": {
     status: 400,
     title: "The code does not work",
