@@ -17,6 +17,7 @@ import { readStaff } from "#features/accounts/service";
 import { checkKey, isAllowedFrom, isApiKey, type KeyCheck, knownKey, type KnownKey } from "#features/api-keys/check";
 import { chargesOf, type NamedLimit, outcomeOf } from "#features/api-keys/rules";
 import { countUse } from "#features/api-keys/usage";
+import { noteRequest } from "#features/sub-users/check";
 import { type Membership, readMembership, rememberedMembership } from "#features/workspaces/service";
 
 const rememberMs = 10_000;
@@ -256,6 +257,10 @@ export async function enterWorkspace(
   const charges = [...(limit ? [{ limit, cost: 1 }] : []), ...chargesOf(signedIn.keyLimits ?? [])];
   await ctx.takeLimits(charges, principal);
   // Whatever it comes with, sessions and keys together: else each further key would be a way around the limit.
-  for (const own of subUser ? subUserLimits(subUser) : []) await ctx.takeLimit(own, `sub-user:${signedIn.userId}`);
+  if (subUser) {
+    const own = subUserLimits(subUser).map((each) => ({ limit: each, cost: 1 }));
+    await ctx.takeLimits(own, `sub-user:${signedIn.userId}`);
+    noteRequest(entered);
+  }
   return entered;
 }

@@ -12,6 +12,7 @@ import notifications from "#features/notifications/index";
 import secrets from "#features/secrets/index";
 import signInMethods from "#features/sign-in-methods/index";
 import staff from "#features/staff/index";
+import subUsers from "#features/sub-users/index";
 import webhooks from "#features/webhooks/index";
 import workspaces from "#features/workspaces/index";
 
@@ -19,6 +20,7 @@ export const features: readonly Feature[] = [
   accounts,
   signInMethods,
   workspaces,
+  subUsers,
   apiKeys,
   media,
   billing,

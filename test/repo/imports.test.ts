@@ -53,7 +53,8 @@ describe("imports", () => {
   });
 
   it("reach another feature only through its service, its shapes, its tables or what it offers to jobs", () => {
-    const allowed = /\/(service|shapes|tables|index|access-token|check|storage|store|data-keys)$/;
+    const allowed =
+      /\/(service|shapes|tables|index|access-token|check|storage|store|data-keys|guard-store|invitation-store|invitations)$/;
     const strays = files
       .filter((path) => path.startsWith("src/features/"))
       .flatMap((path) => {

@@ -78,6 +78,11 @@ export const workspaceProblems = {
     title: "Too many sub-users",
     suggestion: "Delete sub-users that are not needed.",
   },
+  "grant-too-wide": {
+    status: 403,
+    title: "More than is yours to hand on",
+    suggestion: "Ask for no more than your own permissions and limits.",
+  },
   "sub-user-suspended": {
     status: 409,
     title: "The sub-user was suspended by staff",

@@ -10,6 +10,7 @@ import { beginSignIn, signInAbandoned, signInSucceeded } from "#durable/session-
 import { insertPersonalWorkspace } from "#features/workspaces/service";
 import { addressHash, displayName, isCommonPassword, newUserRow } from "./rules.ts";
 export { readStaff } from "./store.ts";
+export { displayName, isCommonPassword } from "./rules.ts";
 export { checkCode, issueCode } from "./codes.ts";
 export { endAllSessions } from "./sessions.ts";
 export { enter, homeWorkspaceId, signIn, type SignedInUser, startSession } from "./sign-in.ts";

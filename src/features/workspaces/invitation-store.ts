@@ -1,5 +1,5 @@
 /** Every statement about invitations. */
-import { and, count, desc, eq, isNull, lt, sql } from "drizzle-orm";
+import { and, count, desc, eq, gt, isNull, lt, sql } from "drizzle-orm";
 import type { Database } from "#core/context";
 import type { Statement } from "#core/job";
 import { type InvitationRow, workspaceInvitations } from "./tables.ts";
@@ -84,4 +84,24 @@ export function revokeInvitation(db: Database, workspaceId: string, change: { id
     .update(workspaceInvitations)
     .set({ revokedAt: change.at })
     .where(and(eq(workspaceInvitations.id, change.id), eq(workspaceInvitations.workspaceId, workspaceId), waiting));
+}
+
+/** Those of one kind that can still be accepted. */
+export async function countWaitingOf(
+  db: Database,
+  workspaceId: string,
+  of: { kind: InvitationRow["kind"]; at: number },
+): Promise<number> {
+  const [row] = await db
+    .select({ rows: count() })
+    .from(workspaceInvitations)
+    .where(
+      and(
+        eq(workspaceInvitations.workspaceId, workspaceId),
+        eq(workspaceInvitations.kind, of.kind),
+        gt(workspaceInvitations.expiresAt, of.at),
+        waiting,
+      ),
+    );
+  return row?.rows ?? 0;
 }

@@ -14,6 +14,7 @@ import { Problem } from "#core/problem";
 import type { SubUserGrant } from "#core/sub-user";
 import { findById } from "#features/accounts/store";
 import { mailJob } from "#features/notifications/service";
+import { webhookEvent } from "#features/webhooks/service";
 import { breachOf, isTaken, requirePlace, takeInvitation } from "./guard-store.ts";
 import {
   countWaiting,
@@ -100,7 +101,10 @@ export async function invite(ctx: WorkspaceCtx, asked: Asked) {
       insertInvitation(ctx.db, row),
       auditEntry(ctx, "invitation.sent", { target: waits?.id ?? row.id, details: { kind, email, role } }),
     ],
-    [await mailOf(ctx, { row, token, workspace })],
+    [
+      await mailOf(ctx, { row, token, workspace }),
+      ...webhookEvent(ctx, "member.invited", { invitationId: waits?.id ?? row.id, kind, email, role }),
+    ],
   );
   return toInvitation(ctx, waits ? { ...row, id: waits.id } : row);
 }
@@ -176,7 +180,7 @@ async function join(
         insertMember(ctx.db, { workspaceId: workspace.id, userId: ctx.userId, role, createdAt: ctx.now() }),
         auditEntry(there, "member.joined", { target: ctx.userId, details: { role, invitedBy: row.invitedBy } }),
       ],
-      [],
+      webhookEvent(there, "member.joined", { userId: ctx.userId, role }),
     );
   } catch (error) {
     throw await whyNot(ctx, error, row);

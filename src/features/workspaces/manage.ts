@@ -5,9 +5,10 @@ import { commitWithJobs } from "#core/job";
 import { type PageQuery, readCursor, toPage } from "#core/page";
 import { limitsOf } from "#core/plans";
 import { Problem } from "#core/problem";
-import { readTotals } from "#durable/ledger/client";
+import { readMeters } from "#durable/ledger/client";
 import { forgetKeys } from "#features/api-keys/check";
 import { cancelForWorkspace } from "#features/billing/service";
+import { webhookEvent } from "#features/webhooks/service";
 import { breachOf, isTaken, requireRole } from "./guard-store.ts";
 import { maxOwnWorkspaces, slugOf } from "./rules.ts";
 import { forgetMemberships, roleIn } from "./service.ts";
@@ -156,7 +157,7 @@ export async function deleteWorkspace(ctx: WorkspaceCtx): Promise<void> {
         endSubUsers(ctx.db, before.id, at),
         auditEntry(ctx, "workspace.deleted", { target: before.id, before: { name: before.name, slug: before.slug } }),
       ],
-      [],
+      webhookEvent(ctx, "workspace.deleted", { workspaceId: before.id, name: before.name }),
     );
   } catch (error) {
     throw breachOf(error) === "actor" ? new Problem("role-not-grantable") : error;
@@ -171,18 +172,21 @@ const dayMs = 24 * 3_600_000;
 export async function readStats(ctx: WorkspaceCtx) {
   const limits = limitsOf(ctx.plan, ctx.overrides);
   const nowMs = ctx.now();
-  const [counts, storage] = await Promise.all([
+  const [counts, { meters, storage }] = await Promise.all([
     countForStats(ctx.db, ctx.workspaceId, nowMs - recentMs),
-    readTotals(ctx.objects.LEDGER, { workspaceId: ctx.workspaceId, meter: "storage" }),
+    readMeters(ctx.objects.LEDGER, { workspaceId: ctx.workspaceId }),
   ]);
+  const tokens = meters.find(({ meter }) => meter === "aiTokens");
+  const used = tokens?.used ?? 0;
+  const limit = limits.aiTokensPerMonth;
   const now = new Date(nowMs);
-  const resetMs = Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1, 1);
+  const resetMs = tokens?.endMs ?? Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1, 1);
   return {
     total_members: counts.members,
     total_api_keys: counts.apiKeys,
-    monthly_tokens_used: 0,
-    monthly_token_limit: limits.aiTokensPerMonth,
-    token_usage_percentage: 0,
+    monthly_tokens_used: used,
+    monthly_token_limit: limit,
+    token_usage_percentage: limit ? Math.round((used / limit) * 10_000) / 100 : 0,
     days_until_reset: Math.ceil((resetMs - nowMs) / dayMs),
     recent_activity_count: counts.acts,
     storage: { used_bytes: storage.used, reserved_bytes: storage.reserved, limit_bytes: limits.storageBytes },

@@ -2,10 +2,11 @@
 import type { WorkspaceRole } from "#core/access";
 import { auditEntry } from "#core/audit";
 import type { WorkspaceCtx } from "#core/context";
-import { commitWithJobs, type Statement } from "#core/job";
+import { commitWithJobs, type Enqueued, type Statement } from "#core/job";
 import { type PageQuery, readCursor, toPage } from "#core/page";
 import { Problem } from "#core/problem";
 import { forgetKeys } from "#features/api-keys/check";
+import { webhookEvent } from "#features/webhooks/service";
 import { breachOf, requireOtherOwner, requireRole } from "./guard-store.ts";
 import { getRow } from "./manage.ts";
 import { mayChangeRole } from "./rules.ts";
@@ -69,9 +70,9 @@ function forget(ctx: WorkspaceCtx, userId: string): void {
   forgetKeys({ workspaceId: ctx.workspaceId, userId });
 }
 
-async function commit(ctx: WorkspaceCtx, statements: Statement[]): Promise<void> {
+async function commit(ctx: WorkspaceCtx, statements: Statement[], enqueued: Enqueued[] = []): Promise<void> {
   try {
-    await commitWithJobs(ctx, statements, []);
+    await commitWithJobs(ctx, statements, enqueued);
   } catch (error) {
     throw refusal(error);
   }
@@ -108,25 +109,33 @@ export async function changeRole(ctx: WorkspaceCtx, userId: string, role: Worksp
 export async function removeMember(ctx: WorkspaceCtx, userId: string): Promise<void> {
   const member = await getMember(ctx, userId);
   const guards = await requireChange(ctx, member, null);
-  await commit(ctx, [
-    ...guards,
-    deleteMember(ctx.db, ctx.workspaceId, userId),
-    settleOwner(ctx.db, ctx.workspaceId),
-    auditEntry(ctx, "member.removed", { target: userId, before: { role: member.role } }),
-  ]);
+  await commit(
+    ctx,
+    [
+      ...guards,
+      deleteMember(ctx.db, ctx.workspaceId, userId),
+      settleOwner(ctx.db, ctx.workspaceId),
+      auditEntry(ctx, "member.removed", { target: userId, before: { role: member.role } }),
+    ],
+    webhookEvent(ctx, "member.removed", { userId, role: member.role, by: ctx.userId }),
+  );
   forget(ctx, userId);
 }
 
 export async function leave(ctx: WorkspaceCtx): Promise<void> {
   if (ctx.subUser) throw new Problem("permission-denied", { detail: "A sub-user belongs to its workspace." });
   const member = await getMember(ctx, ctx.userId);
-  await commit(ctx, [
-    requireRole(ctx.db, ctx.workspaceId, { rule: "target", userId: ctx.userId, roles: [member.role] }),
-    ...(member.role === "owner" ? [requireOtherOwner(ctx.db, ctx.workspaceId, ctx.userId)] : []),
-    deleteMember(ctx.db, ctx.workspaceId, ctx.userId),
-    settleOwner(ctx.db, ctx.workspaceId),
-    auditEntry(ctx, "member.left", { target: ctx.userId, before: { role: member.role } }),
-  ]);
+  await commit(
+    ctx,
+    [
+      requireRole(ctx.db, ctx.workspaceId, { rule: "target", userId: ctx.userId, roles: [member.role] }),
+      ...(member.role === "owner" ? [requireOtherOwner(ctx.db, ctx.workspaceId, ctx.userId)] : []),
+      deleteMember(ctx.db, ctx.workspaceId, ctx.userId),
+      settleOwner(ctx.db, ctx.workspaceId),
+      auditEntry(ctx, "member.left", { target: ctx.userId, before: { role: member.role } }),
+    ],
+    webhookEvent(ctx, "member.removed", { userId: ctx.userId, role: member.role, by: ctx.userId }),
+  );
   forget(ctx, ctx.userId);
 }
 
