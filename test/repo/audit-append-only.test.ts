@@ -19,7 +19,7 @@ describe("the audit trail", () => {
     ]);
   });
 
-  it("is named by no statement in plain SQL", () => {
-    expect(sources.filter(({ text }) => /(?:update|delete from|into)\s+audit_log/i.test(text))).toEqual([]);
+  it("is changed by no statement in plain SQL", () => {
+    expect(sources.filter(({ text }) => /(?:update|delete\s+from)\s+audit_log/i.test(text))).toEqual([]);
   });
 });
