@@ -1,5 +1,7 @@
 /** How older clients name things: pure renamings of a body before, and of an answer after, the published operation. */
 
+import { keyAnswers, keyBodies } from "./legacy/shapes-keys.ts";
+
 type Json = Record<string, unknown>;
 type Mapper = (value: Json, at: { status: number; nowMs: number }) => unknown;
 
@@ -12,6 +14,7 @@ export const bodyShapes = {
   opaqueLogin: (body: Json): Json => ({ ...body, sessionKind: "opaque" }),
   /** The older system knew one format only, so its imports do not name it. */
   importedKey: (body: Json): Json => (body["keyType"] === "master" ? { format: 1, ...body } : body),
+  ...keyBodies,
 } as const;
 
 export type BodyShape = keyof typeof bodyShapes;
@@ -120,6 +123,7 @@ export const answerShapes = {
       data: { token, user },
     };
   },
+  ...keyAnswers,
 } as const satisfies Record<string, Mapper>;
 
 export type AnswerShape = keyof typeof answerShapes;

@@ -25,6 +25,7 @@ import {
 } from "#core/job-store";
 import { Problem, type ProblemCode, problemKinds } from "#core/problem";
 import type { JobRow } from "#core/tables";
+import { webhookEvent } from "#features/webhooks/service";
 import { backoffSeconds } from "#lib/backoff";
 import type { AppCtx } from "./app-context.ts";
 
@@ -182,13 +183,18 @@ function endingOf(row: JobRow): Broken {
   };
 }
 
-/** What a job's own definition has to say of its failure; a failure to say it must not keep the row from ending. */
+/**
+ * What is told of a failure: by the job's own definition, and to the workspace's endpoints. A failure to say it must not keep the row from
+ * ending. Of deliveries nobody is told: each would be the cause of the next.
+ */
 function announced(ctx: JobCtx, row: JobRow, problem: JobProblem): Enqueued[] {
   const job = registry.get(row.name);
-  if (!job?.failed) return [];
+  if (!job || job.lane === "delivery") return [];
+  const { code, detail } = problem;
   try {
     const payload = job.payload().safeParse(safeJson(row.payload));
-    return payload.success ? job.failed(ctx, payload.data as never, problem) : [];
+    const own = job.failed && payload.success ? job.failed(ctx, payload.data as never, problem) : [];
+    return [...own, ...webhookEvent(ctx, "job.failed", { jobId: row.id, kind: row.name, code, detail })];
   } catch (error) {
     ctx.log("error", "job.failed-unannounced", { error });
     return [];

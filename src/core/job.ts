@@ -82,6 +82,8 @@ export interface Enqueued {
   jobId: string;
   lane: Lane;
   statement: Statement;
+  /** The row is made on a condition only. */
+  conditional?: true;
 }
 
 export interface Job<Payload extends z.ZodType> extends JobDefinition<Payload> {
@@ -114,7 +116,7 @@ export function defineJob<Payload extends z.ZodType>(definition: JobDefinition<P
         runAt: options.runAt ?? ctx.now(),
       };
       const statement = options.when ? insertJobWhen(ctx, job, options.when) : insertJob(ctx, job);
-      return { jobId, lane: definition.lane, statement };
+      return { jobId, lane: definition.lane, statement, ...(options.when ? { conditional: true } : {}) };
     },
   };
 }
@@ -123,6 +125,13 @@ export function defineJob<Payload extends z.ZodType>(definition: JobDefinition<P
 export async function commitWithJobs(ctx: Ctx, statements: Statement[], enqueued: Enqueued[]): Promise<void> {
   const [first, ...rest] = [...statements, ...enqueued.map((job) => job.statement)];
   if (!first) return;
-  await ctx.db.batch([first, ...rest]);
-  for (const job of enqueued) await ctx.offer(job);
+  const results = await ctx.db.batch([first, ...rest]);
+  for (const [index, job] of enqueued.entries())
+    if (!job.conditional || wasMade(results[statements.length + index])) await ctx.offer(job);
+}
+
+/** False only when the database says that it wrote nothing: a hint too many does no harm. */
+function wasMade(result: unknown): boolean {
+  const { meta } = Object(result) as { meta?: { changes?: number } };
+  return meta?.changes !== 0;
 }

@@ -5,6 +5,7 @@ import { commitWithJobs } from "#core/job";
 import { readCursor, toPage } from "#core/page";
 import { Problem } from "#core/problem";
 import { cleanFileName } from "#lib/file-name";
+import { tellDeleted } from "./announce.ts";
 import { purgeFileJob } from "./jobs/purge-file.ts";
 import { releaseStorageJob } from "./jobs/release-storage.ts";
 import { deletedKeptMs, requireClaimedType } from "./rules.ts";
@@ -104,7 +105,11 @@ export async function deleteFile(ctx: WorkspaceCtx, id: string, { force }: { for
   const guard = force ? guardFile(ctx, ctx.workspaceId, id) : guardUnusedFile(ctx, ctx.workspaceId, id);
   const audit = auditEntry(ctx, "file.delete", { target: id, details: { sizeBytes: file.sizeBytes, force } });
   try {
-    await commitWithJobs(ctx, [guard, markDeleted(ctx, file), audit, purge.statement], [release]);
+    await commitWithJobs(
+      ctx,
+      [guard, markDeleted(ctx, file), audit, purge.statement],
+      [release, ...tellDeleted(ctx, file)],
+    );
   } catch (error) {
     if (!isGuardFailure(error)) throw error;
     const references = await listFileUses(ctx, ctx.workspaceId, id);

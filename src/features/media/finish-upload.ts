@@ -3,7 +3,9 @@
  * the file. Whatever is refused is removed. Safe to repeat and to run twice at once: the file's id was decided when the upload began.
  */
 import { auditEntry } from "#core/audit";
+import { commitWithJobs } from "#core/job";
 import { Problem } from "#core/problem";
+import { tellUploaded } from "./announce.ts";
 import { hashObject, readHead, removeBytes } from "./bucket.ts";
 import { type AgreedType, requireContentType } from "./rules.ts";
 import { unfinishedStatuses, type UploadStatus } from "./states.ts";
@@ -66,8 +68,10 @@ async function verify(ctx: StorageCtx, upload: UploadRow, storedBytes: number): 
 
 async function commitFile(ctx: StorageCtx, upload: UploadRow, content: Verified): Promise<Finished> {
   const { fileId: id, workspaceId, userId, fileName: name, sizeBytes, r2Key } = upload;
+  const { contentType } = content;
+  const told = tellUploaded(ctx, { workspaceId, fileId: id, name, contentType, sizeBytes });
   try {
-    await ctx.db.batch([
+    const statements = [
       guardUpload(ctx, upload),
       fileRowInsert(ctx, { ...content, id, workspaceId, userId, name, sizeBytes, r2Key, origin: "upload" }),
       updateUpload(ctx, upload, {
@@ -77,7 +81,8 @@ async function commitFile(ctx: StorageCtx, upload: UploadRow, content: Verified)
         sweepAt: null,
       }),
       auditEntry(ctx, "upload.complete", { target: upload.id, details: { fileId: id, sizeBytes } }),
-    ]);
+    ];
+    await commitWithJobs(ctx, statements, told);
   } catch (error) {
     return settleLostRace(ctx, upload, error);
   }

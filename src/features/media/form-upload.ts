@@ -5,10 +5,12 @@
 import { auditEntry } from "#core/audit";
 import type { WorkspaceCtx } from "#core/context";
 import { makeId } from "#core/ids";
+import { commitWithJobs } from "#core/job";
 import { Problem } from "#core/problem";
 import { headBytesNeeded } from "#lib/file-magic";
 import { cleanFileName, fileSlug } from "#lib/file-name";
 import { defaultPartSizeBytes, PartWriterError, type PartsWritten, writeParts } from "#lib/part-writer";
+import { tellUploaded } from "./announce.ts";
 import { abortParts, assemble } from "./bucket.ts";
 import { endUpload } from "./finish-upload.ts";
 import { type AgreedType, requireClaim, requireContentType, uploadLifetimeMs } from "./rules.ts";
@@ -124,8 +126,10 @@ async function receive(ctx: WorkspaceCtx, { upload, r2UploadId }: Run, form: For
 
 async function commitFile(ctx: WorkspaceCtx, { upload }: Run, content: Received): Promise<FileRow> {
   const { fileId: id, workspaceId, userId, fileName: name, r2Key } = upload;
+  const { contentType, sizeBytes } = content;
+  const told = tellUploaded(ctx, { workspaceId, fileId: id, name, contentType, sizeBytes });
   try {
-    await ctx.db.batch([
+    const statements = [
       guardUpload(ctx, upload),
       fileRowInsert(ctx, { ...content, id, workspaceId, userId, name, r2Key, origin: "upload" }),
       updateUpload(ctx, upload, {
@@ -135,8 +139,9 @@ async function commitFile(ctx: WorkspaceCtx, { upload }: Run, content: Received)
         sizeBytes: content.sizeBytes,
         sweepAt: null,
       }),
-      auditEntry(ctx, "upload.complete", { target: upload.id, details: { fileId: id, sizeBytes: content.sizeBytes } }),
-    ]);
+      auditEntry(ctx, "upload.complete", { target: upload.id, details: { fileId: id, sizeBytes } }),
+    ];
+    await commitWithJobs(ctx, statements, told);
   } catch (error) {
     // The reply was lost after the commit, or another run of the same request made the file: then this one's bytes go.
     const made = await findFile(ctx, workspaceId, id);

@@ -1,7 +1,8 @@
 /** Switches an endpoint off and tells the person who made it, by mail and in the product. */
 import type { JobCtx, Enqueued, Statement } from "#core/job";
+import { auditEntry } from "#core/audit";
 import { findById } from "#features/accounts/store";
-import { mailJob } from "#features/notifications/service";
+import { mailJob, notify } from "#features/notifications/service";
 import { updateWebhook } from "./store.ts";
 import type { WebhookRow } from "./tables.ts";
 
@@ -24,7 +25,18 @@ export async function endpointDisabled(
       ]
     : [];
   return {
-    statements: [updateWebhook(ctx, id, { enabled: false, disabledReason, updatedAt: ctx.now() })],
+    statements: [
+      updateWebhook(ctx, id, { enabled: false, disabledReason, updatedAt: ctx.now() }),
+      auditEntry(ctx, "webhook.disabled", { target: id, details: { url, disabledReason } }),
+      ...notify(ctx, {
+        userId,
+        workspaceId: ctx.workspaceId,
+        kind: "webhooks",
+        title: "A webhook was switched off",
+        body: `${url} ${disabledReason === "gone" ? "asked not to be called again." : "did not take an event for three days."}`,
+        data: { webhookId: id },
+      }),
+    ],
     enqueued: mails,
   };
 }

@@ -65,7 +65,44 @@ export async function replayApiKeys(client: LegacyClient, { token }: LegacyPerso
   );
   const gone = await client.call("DELETE", `/api/keys/${spare.body?.id}`, 200, { token });
   client.check(gone.body?.success === true, "shape: deleting an API key does not say success");
+  await replayKeysAt(client, "/api/keys", token);
+  await replayKeysAt(client, "/users/me/api-keys", token);
   return String(kept.body?.key);
+}
+
+/** As system C's client manages them: made and shown once, listed with a preview, validated, renamed, switched off, deleted. */
+async function replayKeysAt(client: LegacyClient, root: string, token: string): Promise<void> {
+  const body = { name: "editor", expires_in_days: 30, description: "of no use to us" };
+  const made = await client.call("POST", root, 201, { token, body });
+  checkMembers(client, root, made.body, { id: "string", api_key: "string", preview: "string", expires_at: "time" });
+  client.check(
+    made.body?.preview === made.body?.api_key?.slice(0, 8),
+    "shape: the preview is not the first 8 characters",
+  );
+  const apiKey = String(made.body?.api_key);
+  const list = await client.call("GET", root, 200, { token });
+  const listed = (list.body as Json[]).find(({ id }) => id === made.body?.id);
+  checkMembers(client, `${root} list`, listed, {
+    name: "string",
+    preview: "string",
+    is_active: "boolean",
+    created_at: "time",
+  });
+  client.check(!list.bytes.toString("utf8").includes(apiKey), "answer: a key is listed in the clear");
+  const own = await client.call("GET", `${root}/validate`, 200, { apiKey });
+  client.check(
+    own.body?.is_valid === true && own.body?.key_id === made.body?.id,
+    "answer: a key is not valid to itself",
+  );
+  const asked = await client.call("POST", `${root}/validate`, 200, { token, body: { api_key: `${apiKey}x` } });
+  client.check(asked.body?.is_valid === false, "answer: a forged key is valid");
+  const off = await client.call("PUT", `${root}/${made.body?.id}`, 200, {
+    token,
+    body: { name: "old", is_active: false },
+  });
+  client.check(off.body?.is_active === false && off.body?.name === "old", "answer: a key is not switched off");
+  await client.call("POST", root, 422, { token, body: { name: "x", role: "admin" } });
+  await client.call("DELETE", `${root}/${made.body?.id}`, 200, { token });
 }
 
 export async function replayPages(client: LegacyClient): Promise<void> {

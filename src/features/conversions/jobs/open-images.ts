@@ -10,6 +10,7 @@ import { releaseStorage, reserveStorage, settleStorage } from "#features/media/s
 import { fileRowInsert, findAnyFile } from "#features/media/store";
 import { createPartWriter, PartWriterError, type PartsWritten, type PartWriter } from "#lib/part-writer";
 import { releaseMemory } from "#lib/png/memory";
+import { tellCompleted, tellFailed } from "../announce.ts";
 import { abortParts, deleteOpened, openedKey } from "../bucket.ts";
 import {
   countOf,
@@ -35,6 +36,7 @@ export const openImages = defineJob({
   attempts: 5,
   run: (ctx, { conversionId }) => openSet(ctx, conversionId),
   abandon: (ctx, { conversionId }) => discardOutput(ctx, conversionId),
+  failed: (ctx, { conversionId }, problem) => tellFailed(ctx, conversionId, problem),
 });
 
 async function openSet(ctx: JobCtx, conversionId: string): Promise<Outcome> {
@@ -166,7 +168,8 @@ function finish(ctx: JobCtx, { row, outputFileId, plan }: Work, { format, facts,
     requestKey: null,
   };
   const result = { conversionId: row.id, fileId: outputFileId, fileName: name, sizeBytes, sha256 };
-  return done(result, [fileRowInsert(ctx, file), updateConversion(ctx, row.id, values)]);
+  const told = tellCompleted(ctx, { conversionId: row.id, conversionType: "image-to-audio", fileId: outputFileId });
+  return done(result, [fileRowInsert(ctx, file), updateConversion(ctx, row.id, values)], told);
 }
 
 /** The fenced commit comes first: a run that was overtaken must not remove what its successor writes. */

@@ -18,6 +18,7 @@ import { identityOf, settleIdentity } from "../seal-identity.ts";
 import { makeSealer, type Sealed, type Sealer } from "../sealers.ts";
 import { deleteImages, findAnyConversion, insertImages, listImages, updateConversion } from "../store.ts";
 import type { ConversionImageRow, ConversionRow } from "../tables.ts";
+import { tellCompleted, tellFailed } from "../announce.ts";
 import { deletionOf, discardFile } from "./discard-file.ts";
 
 export const sealAudio = defineJob({
@@ -27,6 +28,7 @@ export const sealAudio = defineJob({
   attempts: 5,
   run: (ctx, { conversionId }) => sealFile(ctx, conversionId),
   abandon: (ctx, { conversionId }) => discardImages(ctx, conversionId),
+  failed: (ctx, { conversionId }, problem) => tellFailed(ctx, conversionId, problem),
 });
 
 async function sealFile(ctx: JobCtx, conversionId: string): Promise<Outcome> {
@@ -157,7 +159,8 @@ async function finish(ctx: JobCtx, { row, file }: { row: ConversionRow; file: Fi
     sha256,
     ...(row.deleteSource ? { sourceDeleted: deletion.isDeleted } : {}),
   };
-  return done(result, [updateConversion(ctx, row.id, values), ...deletion.effects]);
+  const told = tellCompleted(ctx, { conversionId: row.id, conversionType: "audio-to-image", fileId: null });
+  return done(result, [updateConversion(ctx, row.id, values), ...deletion.effects], told);
 }
 
 /** A file that another conversion is still reading stays, and the result says so. */
