@@ -5,6 +5,7 @@
 import { zodToOpenAPIRegistry } from "@asteasolutions/zod-to-openapi";
 import { OpenAPIHono } from "@hono/zod-openapi";
 import * as z from "zod";
+import { isOpenForm } from "#core/open-forms";
 import { isPermission } from "#core/access";
 import type { AnyEndpoint } from "#core/endpoint";
 import { type ProblemCode, problemKinds } from "#core/problem";
@@ -143,6 +144,7 @@ function impliedProblems(spec: AnyEndpoint): ProblemCode[] {
       "rate-limited",
     );
   if (spec.limit) codes.push("rate-limited");
+  if (isOpenForm(spec.name)) codes.push("human-check-failed", "human-check-unavailable");
   if (spec.access === "session") codes.push("session-required");
   if (isPermission(spec.access)) codes.push("permission-denied");
   if (spec.body) codes.push("invalid-json", "unsupported-content-type", "body-too-large");

@@ -7,12 +7,14 @@ import { type Access, needsFreshCheck } from "#core/access";
 import type { AnyEndpoint } from "#core/endpoint";
 import { Reply } from "#core/endpoint";
 import type { Bindings } from "#core/env";
+import { isOpenForm } from "#core/open-forms";
 import { Problem } from "#core/problem";
 import type { Shape } from "#core/shape";
 import { countingUse, enterWorkspace, requireAccess, requireVerifiedEmail, signIn } from "./credentials.ts";
 import type { AppCtx } from "./app-context.ts";
 import { makeContext } from "./context.ts";
 import type { Answer, RawInput } from "./exchange.ts";
+import { requireHuman, withoutToken } from "./human.ts";
 import { withIdempotency } from "./idempotency.ts";
 import { rateLimitHeaders } from "./rate-limits.ts";
 import { readBody } from "./read-body.ts";
@@ -46,6 +48,7 @@ async function answer(http: HttpContext, spec: AnyEndpoint): Promise<Response> {
     return withHeaders(response, ctx);
   }
   const input = await readInput(http, spec);
+  if (isOpenForm(spec.name)) await requireHuman(ctx, input);
   const run = () => handleJson(ctx, spec, input);
   const { status, body, headers } = spec.idempotent
     ? await withIdempotency(ctx, { spec, request, input }, run)
@@ -89,7 +92,13 @@ async function readInput(http: HttpContext, spec: AnyEndpoint): Promise<RawInput
     acceptsForm: spec.acceptsForm === true,
     optional: spec.bodyOptional === true,
   });
-  return { params, query, body: parsePart(spec.body, value, "body"), bodyText: text, request };
+  return {
+    params,
+    query,
+    body: parsePart(spec.body, isOpenForm(spec.name) ? withoutToken(value) : value, "body"),
+    bodyText: text,
+    request,
+  };
 }
 
 function parsePart(shape: Shape, value: unknown, part: string): unknown {

@@ -82,6 +82,16 @@ export const signInMethodProblems = {
     suggestion: "Remove one that is not used: at most 20 a person.",
   },
   "passkey-not-found": { status: 404, title: "No such passkey", suggestion: "See GET /v1/auth/passkeys." },
+  "human-check-failed": {
+    status: 403,
+    title: "A person has to send this form",
+    suggestion: "Send a new Turnstile token as turnstileToken or in X-Turnstile-Token.",
+  },
+  "human-check-unavailable": {
+    status: 503,
+    title: "Turnstile cannot be reached",
+    suggestion: "Try again after Retry-After seconds.",
+  },
   "return-code-invalid": {
     status: 400,
     title: "The code does not work",
