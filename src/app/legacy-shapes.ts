@@ -1,4 +1,5 @@
 /** How older clients name things: pure renamings of a body before, and of an answer after, the published operation. */
+import { moneyAnswers } from "./legacy/shapes-money.ts";
 
 import { keyAnswers, keyBodies } from "./legacy/shapes-keys.ts";
 
@@ -78,6 +79,7 @@ function historyItemV2(conversion: Json, nowMs: number): Json {
 }
 
 export const answerShapes = {
+  ...moneyAnswers,
   converted,
   convertedV2: (value, at) => {
     const conversion = object(value["conversion"]);

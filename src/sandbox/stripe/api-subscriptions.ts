@@ -15,6 +15,7 @@ import {
   changePrice,
   daySeconds,
   end,
+  endTrial,
   itemOf,
   periodAfter,
   release,
@@ -117,7 +118,8 @@ export function updateSubscription(work: Work, id: string, form: Form): Subscrip
   if (item) {
     if (text(item, "id") !== itemOf(subscription).id) throw missing("subscription_item", text(item, "id") ?? "");
     const price = priceNamed(work, text(item, "price"));
-    if (price.id !== itemOf(subscription).price.id) changePrice(work, subscription, price);
+    if (text(form, "trial_end") === "now" && subscription.status === "trialing") endTrial(work, subscription, price);
+    else if (price.id !== itemOf(subscription).price.id) changePrice(work, subscription, price);
   }
   const cancels = flag(form, "cancel_at_period_end");
   if (cancels !== undefined && cancels !== subscription.cancel_at_period_end)

@@ -171,6 +171,18 @@ export function collect(work: Work, invoice: Invoice, occasion: "checkout" | "la
   return false;
 }
 
+/** The first period is paid now instead of at the end of the trial. A refused card changes nothing. */
+export function endTrial(work: Work, subscription: Subscription, price: Price): void {
+  if (!cardPays(work, "later")) throw declined("insufficient_funds");
+  Object.assign(itemOf(subscription), {
+    price,
+    current_period_start: work.at,
+    current_period_end: periodAfter(work.at, price.recurring.interval),
+  });
+  Object.assign(subscription, { status: "active", trial_end: work.at });
+  bill(work, subscription, { amount: price.unit_amount, reason: "subscription_update", occasion: "later" });
+}
+
 /** Another price from now on; the difference for the rest of the period is billed at once. A refused card changes nothing. */
 export function changePrice(work: Work, subscription: Subscription, price: Price): void {
   const item = itemOf(subscription);

@@ -12,6 +12,7 @@ import { register, replayAccounts } from "./accounts.ts";
 import { type LegacyClient, makeClient } from "./client.ts";
 import { replayConversions } from "./conversions.ts";
 import { replayApiKeys, replayEncryptionKeys, replayPages } from "./keys.ts";
+import { replaySubscriptions } from "./subscriptions.ts";
 import { replayFastApi, replayVersionTwo } from "./later-clients.ts";
 
 interface LegacyMutant extends MutantRun {
@@ -79,6 +80,7 @@ async function replay(stage: Stage, client: LegacyClient): Promise<void> {
     "encryption keys": (calls) => replayEncryptionKeys(calls, person),
     conversions: (calls) => replayConversions(calls, person),
     "version 2": (calls) => replayVersionTwo(calls, person),
+    subscriptions: (calls) => replaySubscriptions(calls, stage.url, person),
     "API keys": async (calls) => replayFastApi(calls, await replayApiKeys(calls, person)),
   };
   for (const [name, section] of Object.entries(sections)) {

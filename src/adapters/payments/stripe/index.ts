@@ -108,6 +108,8 @@ async function changeNow(stripe: Stripe, subscribed: Subscribed, price: PlanPric
     await stripe.subscriptions.update(subscribed.id, {
       items: [{ id: subscribed.itemId, price: priceId }],
       cancel_at_period_end: false,
+      // What is tried is the plan that was chosen, not the next one.
+      ...(subscribed.state === "trialing" ? { trial_end: "now" as const } : {}),
       proration_behavior: "always_invoice",
       // A payment that fails leaves the subscription as it was.
       payment_behavior: "error_if_incomplete",
