@@ -3,6 +3,8 @@ import { moneyAnswers } from "./legacy/shapes-money.ts";
 
 import { keyAnswers, keyBodies } from "./legacy/shapes-keys.ts";
 
+import { workspaceAnswers, workspaceBodies } from "./legacy/shapes-workspaces.ts";
+
 type Json = Record<string, unknown>;
 type Mapper = (value: Json, at: { status: number; nowMs: number }) => unknown;
 
@@ -15,6 +17,7 @@ export const bodyShapes = {
   opaqueLogin: (body: Json): Json => ({ ...body, sessionKind: "opaque" }),
   /** The older system knew one format only, so its imports do not name it. */
   importedKey: (body: Json): Json => (body["keyType"] === "master" ? { format: 1, ...body } : body),
+  ...workspaceBodies,
   ...keyBodies,
 } as const;
 
@@ -80,6 +83,7 @@ function historyItemV2(conversion: Json, nowMs: number): Json {
 
 export const answerShapes = {
   ...moneyAnswers,
+  ...workspaceAnswers,
   converted,
   convertedV2: (value, at) => {
     const conversion = object(value["conversion"]);

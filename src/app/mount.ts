@@ -35,8 +35,7 @@ async function answer(http: HttpContext, spec: AnyEndpoint): Promise<Response> {
   if (spec.access === "public") {
     if (spec.limit) await ctx.takeOpenLimit(spec.limit);
   } else {
-    const named = spec.workspaceParam === undefined ? null : (http.req.param(spec.workspaceParam) ?? "");
-    const signedIn = await signIn(ctx, request, { spec, workspaceId: named });
+    const signedIn = await signIn(ctx, request, { spec, workspaceId: namedWorkspace(http, spec) });
     await countingUse(ctx, signedIn, async () => {
       requireAccess(signedIn, spec);
       requireVerifiedEmail(ctx, signedIn, spec.access);
@@ -54,6 +53,13 @@ async function answer(http: HttpContext, spec: AnyEndpoint): Promise<Response> {
     ? await withIdempotency(ctx, { spec, request, input }, run)
     : await run();
   return toResponse({ status, body, headers: { ...headers, ...commonHeaders(ctx) } });
+}
+
+/** `current` in a path stands for the workspace that the request would act in if the path named none. */
+function namedWorkspace(http: HttpContext, spec: AnyEndpoint): string | null {
+  if (spec.workspaceParam === undefined) return null;
+  const named = http.req.param(spec.workspaceParam) ?? "";
+  return named === "current" ? null : named;
 }
 
 function contextOf(http: HttpContext, access: Access): AppCtx {

@@ -9,7 +9,11 @@ import { auditCategories, severities } from "#core/tables";
 import { invitableRoles } from "./rules.ts";
 import { workspaceSizes } from "./tables.ts";
 
-const id = () => z.string().max(64).meta({ example: "wks_01kahs7m3n0000000000000000" });
+const id = () =>
+  z.string().max(64).meta({
+    description: "`current`: the workspace of X-Workspace-Id, or the caller's own.",
+    example: "wks_01kahs7m3n0000000000000000",
+  });
 
 export const workspaceParams = shape(() => z.object({ id: id() }));
 export const memberParams = shape(() => z.object({ id: id(), userId: z.string().max(64) }));
@@ -103,6 +107,8 @@ export const invitationPage = pageOf(invitationShape, "InvitationPage");
 export const acceptedShape = shape(() =>
   z.object({ workspace: workspaceShape(), role: z.enum(workspaceRoles) }).meta({ id: "InvitationAccepted" }),
 );
+
+export const goneShape = shape(() => z.object({ message: z.string() }).meta({ id: "AvailableUsersGone" }));
 
 export const transferBody = shape(() =>
   z.strictObject({ userId: z.string().max(64) }).meta({ id: "OwnershipTransfer" }),

@@ -14,6 +14,7 @@ import { replayConversions } from "./conversions.ts";
 import { replayApiKeys, replayEncryptionKeys, replayPages } from "./keys.ts";
 import { replaySubscriptions } from "./subscriptions.ts";
 import { replayFastApi, replayVersionTwo } from "./later-clients.ts";
+import { replayWorkspaces } from "./workspaces.ts";
 
 interface LegacyMutant extends MutantRun {
   patches: Patch[];
@@ -81,6 +82,7 @@ async function replay(stage: Stage, client: LegacyClient): Promise<void> {
     conversions: (calls) => replayConversions(calls, person),
     "version 2": (calls) => replayVersionTwo(calls, person),
     subscriptions: (calls) => replaySubscriptions(calls, stage.url, person),
+    workspaces: (calls) => replayWorkspaces(calls, person, stage),
     "API keys": async (calls) => replayFastApi(calls, await replayApiKeys(calls, person)),
   };
   for (const [name, section] of Object.entries(sections)) {

@@ -1,9 +1,11 @@
 /** /v1/workspaces/{id}/members, leaving and handing over. */
 import { endpoint } from "#core/endpoint";
 import { pageQuery } from "#core/page";
+import { Problem } from "#core/problem";
 import { inviteMember } from "../invitations.ts";
 import * as members from "../members.ts";
 import {
+  goneShape,
   invitationShape,
   inviteBody,
   memberPage,
@@ -27,6 +29,20 @@ export const memberRoutes = [
     returns: memberPage,
     problems: ["invalid-cursor"],
     handle: (ctx, { query }) => members.listMemberPage(ctx, query),
+  }),
+  endpoint({
+    name: "listAvailableUsers",
+    method: "get",
+    path: "/v1/workspaces/{id}/available-users",
+    workspaceParam: "id",
+    summary: "Gone: it listed all people of the product",
+    access: "members:read",
+    params: workspaceParams,
+    returns: goneShape,
+    problems: ["use-invitations"],
+    handle: () => {
+      throw new Problem("use-invitations");
+    },
   }),
   endpoint({
     name: "addMember",
