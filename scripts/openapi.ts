@@ -105,7 +105,12 @@ function answerOf(spec: AnyEndpoint): RouteConfig["responses"] {
     const content = Object.fromEntries(
       Object.keys(spec.produces ?? {}).map((type) => [
         type,
-        { schema: z.string().meta({ format: type.startsWith("text/") ? undefined : "binary" }) },
+        {
+          schema:
+            type === "application/json" && spec.returns
+              ? spec.returns()
+              : z.string().meta({ format: type.startsWith("text/") ? undefined : "binary" }),
+        },
       ]),
     );
     return { [spec.status ?? 200]: { description: Object.values(spec.produces ?? {}).join(" "), content } };

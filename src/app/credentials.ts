@@ -18,6 +18,7 @@ import { checkKey, isAllowedFrom, isApiKey, type KeyCheck, knownKey, type KnownK
 import { chargesOf, type NamedLimit, outcomeOf } from "#features/api-keys/rules";
 import { countUse } from "#features/api-keys/usage";
 import { noteRequest } from "#features/sub-users/check";
+import { chargeApiCall } from "#features/usage/service";
 import { type Membership, readMembership, rememberedMembership } from "#features/workspaces/service";
 
 const rememberMs = 10_000;
@@ -248,7 +249,7 @@ export function requireAccess({ actor, subUser }: SignedIn, spec: Asked["spec"])
 export async function enterWorkspace(
   ctx: Ctx,
   signedIn: SignedIn,
-  spec: Pick<AnyEndpoint, "limitClass">,
+  spec: Pick<AnyEndpoint, "limitClass" | "uncounted">,
 ): Promise<WorkspaceCtx> {
   const { actor, plan, overrides, subUser } = signedIn;
   const limit = requestLimit({ kind: actor.kind, plan, overrides, limitClass: spec.limitClass ?? "default" });
@@ -262,5 +263,6 @@ export async function enterWorkspace(
     await ctx.takeLimits(own, `sub-user:${signedIn.userId}`);
     noteRequest(entered);
   }
+  if (!spec.uncounted) await chargeApiCall(entered);
   return entered;
 }

@@ -13,6 +13,7 @@ import secrets from "#features/secrets/index";
 import signInMethods from "#features/sign-in-methods/index";
 import staff from "#features/staff/index";
 import subUsers from "#features/sub-users/index";
+import usage from "#features/usage/index";
 import webhooks from "#features/webhooks/index";
 import workspaces from "#features/workspaces/index";
 
@@ -23,6 +24,7 @@ export const features: readonly Feature[] = [
   subUsers,
   apiKeys,
   media,
+  usage,
   billing,
   conversions,
   secrets,

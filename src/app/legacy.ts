@@ -190,17 +190,20 @@ async function followUp(request: Request, url: URL, first: { alias: Alias; answe
   return new Request(target, { headers });
 }
 
+/** What is no JSON (a report as CSV) has nothing to rename; an answer without a body has no type. */
+function hasMembers(type: string): boolean {
+  return type === "" || type.includes("json");
+}
+
 async function decorate(response: Response, alias: Alias | undefined): Promise<Response> {
-  const isProblem = (response.headers.get("content-type") ?? "").includes("problem+json");
-  if (!isProblem && !alias?.answer) return response;
+  const type = response.headers.get("content-type") ?? "";
+  const isProblem = type.includes("problem+json");
+  const answer = hasMembers(type) ? alias?.answer : undefined;
+  if (!isProblem && !answer) return response;
   const text = await response.text();
   const value = text === "" ? {} : (JSON.parse(text) as Json);
   const at = { status: response.status, nowMs: Date.now() };
-  const body = isProblem
-    ? legacyProblem(value, at.nowMs)
-    : alias?.answer
-      ? answerShapes[alias.answer](value, at)
-      : value;
+  const body = isProblem ? legacyProblem(value, at.nowMs) : answer ? answerShapes[answer](value, at) : value;
   const headers = new Headers(response.headers);
   headers.delete("content-length");
   headers.set("content-type", isProblem ? "application/problem+json" : "application/json");

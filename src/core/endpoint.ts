@@ -94,6 +94,8 @@ export interface RawEndpointSpec<A extends Access, Params extends Schema, Query 
 > {
   /** Content types of the answer, each with what it is. */
   produces: Record<string, string>;
+  /** The shape of an answer in JSON, where that is one of them. */
+  returns?: Shape;
   status?: 200 | 302;
   handle(ctx: CtxOf<A>, input: Input<Params, Query, undefined>): Promise<Response> | Response;
 }

@@ -6,7 +6,7 @@ import type { SessionStore } from "#durable/session-store/object";
 import type { RateLimiter } from "#durable/rate-limiter/object";
 import type { Ledger } from "#durable/ledger/object";
 import type { Hasher } from "#durable/hasher/object";
-import type { JobMessage, Lane } from "./work.ts";
+import type { JobMessage, Lane, LedgerMessage } from "./work.ts";
 
 export interface Bindings {
   DB: D1Database;
@@ -19,7 +19,7 @@ export interface Bindings {
   CONVERSION_QUEUE: Queue<JobMessage>;
   TRANSCRIPTION_QUEUE: Queue<JobMessage>;
   DISTRIBUTION_QUEUE: Queue<JobMessage>;
-  DELIVERY_QUEUE: Queue<JobMessage>;
+  DELIVERY_QUEUE: Queue<JobMessage | LedgerMessage>;
   /** Cloudflare's e-mail binding, when MAIL_TRANSPORT is `cloudflare`. */
   EMAIL?: SendEmail;
 }

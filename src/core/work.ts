@@ -11,6 +11,12 @@ export interface JobMessage {
   jobId: string;
 }
 
+/** A ledger has something to tell the database: whose. */
+export interface LedgerMessage {
+  v: 1;
+  ledger: string;
+}
+
 /** A statement that has not run yet, for a batch. */
 export type Statement = BatchItem<"sqlite">;
 
