@@ -29,6 +29,7 @@ export interface KeyBudget {
 export const openLimits = {
   "sign-in": { name: "sign-in", quota: 100, windowSeconds: 60 },
   register: { name: "register", quota: 60, windowSeconds: 60 },
+  "mailed-code": { name: "mailed-code", quota: 30, windowSeconds: 60 },
   open: { name: "open", quota: 600, windowSeconds: 60 },
 } as const satisfies Record<string, Limit>;
 

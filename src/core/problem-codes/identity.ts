@@ -33,6 +33,7 @@ export const identityProblems = {
   },
   "sign-up-closed": { status: 403, title: "Sign-up is closed", suggestion: "Ask an administrator for an invitation." },
   "email-taken": { status: 409, title: "The e-mail address has an account", suggestion: "Sign in instead." },
+  "email-unchanged": { status: 422, title: "That is the address already", suggestion: "Name another address." },
   "username-taken": { status: 409, title: "The user name is taken", suggestion: "Choose another." },
   "password-wrong": { status: 422, title: "The current password is wrong", suggestion: "Check it and try again." },
   "password-too-common": {

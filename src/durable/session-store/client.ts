@@ -222,10 +222,6 @@ export async function guessCode(
   return await objectNamed(sessions, `code:${name}`, options).guessCode(rest);
 }
 
-export async function endCode(sessions: Store, request: { name: string }, options: Placement = {}): Promise<void> {
-  await objectNamed(sessions, `code:${request.name}`, options).endCode();
-}
-
 /** True for a device that signed in before and was not shut out. */
 export async function knowsDevice(
   sessions: Store,

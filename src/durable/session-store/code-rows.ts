@@ -67,12 +67,6 @@ function isSame(one: string, other: string): boolean {
   return left.length === right.length && timingSafeEqual(left, right);
 }
 
-/** Ends the living code; sends go on counting. */
-export function endCode(sql: SqlStorage): void {
-  const record = read(sql);
-  if (record.hash !== null) write(sql, { ...record, hash: null, detail: null });
-}
-
 export function deleteEndedCode(sql: SqlStorage, nowMs: number): void {
   sql.exec("DELETE FROM code WHERE ends_at <= ?", nowMs);
 }

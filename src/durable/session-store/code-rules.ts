@@ -35,10 +35,12 @@ export const noCode: CodeRecord = {
   lastSentAtMs: Number.NEGATIVE_INFINITY,
 };
 
+/** Wrong guesses of somebody else may not make the owner wait for the pause: only the day's number bounds them then. */
 export function mayIssue(record: CodeRecord, limits: CodeLimits, nowMs: number): IssueOutcome {
   const today = Math.floor(nowMs / dayMs);
   if (record.day === today && record.sends >= limits.sendsPerDay)
     return { ok: false, reason: "day-limit", retryAtMs: (today + 1) * dayMs };
+  if (record.hash !== null && record.tries >= maxTries) return { ok: true };
   const retryAtMs = record.lastSentAtMs + limits.coolDownMs;
   return nowMs < retryAtMs ? { ok: false, reason: "cool-down", retryAtMs } : { ok: true };
 }

@@ -237,10 +237,6 @@ export class SessionStore extends DurableObject {
     return this.#hasCode ? codes.guessCode(this.#sql, request.hash, request.nowMs ?? Date.now()) : { ok: false };
   }
 
-  endCode(): void {
-    if (this.#hasCode) codes.endCode(this.#sql);
-  }
-
   override async alarm(): Promise<void> {
     await this.sweep();
   }

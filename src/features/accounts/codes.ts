@@ -6,17 +6,14 @@
 import { createHmac } from "node:crypto";
 import type { Ctx } from "#core/context";
 import { Problem } from "#core/problem";
-import { endCode, guessCode, issueCode as issueInStore } from "#durable/session-store/client";
+import { guessCode, issueCode as issueInStore } from "#durable/session-store/client";
 import { deriveKey } from "#lib/envelope";
 
-export const codePurposes = [
-  "verify-email",
-  "sign-in",
-  "reset-password",
-  "email-change-old",
-  "email-change-new",
-] as const;
-export type CodePurpose = (typeof codePurposes)[number];
+/**
+ * `email-change` is one code in two halves, one for the old address and one for the new: both are proven at once or not at all.
+ * `account-exists` only bounds how many such mails an address gets.
+ */
+export type CodePurpose = "verify-email" | "sign-in" | "reset-password" | "email-change" | "account-exists";
 
 /** `subject`: a user id or a normalised address. `boundTo`: what else must be the same when the code comes back. */
 export interface CodeName {
@@ -26,14 +23,17 @@ export interface CodeName {
 }
 
 const minuteMs = 60_000;
-const shortLifeMs = 10 * minuteMs;
+/** Of all but verification codes. */
+export const shortLifeMinutes = 10;
 const coolDownMs = 5 * minuteMs;
 
 type CodeCtx = Pick<Ctx, "settings" | "objects"> & { now(): number };
 
 /** Milliseconds. */
 function lifeOf(ctx: CodeCtx, purpose: CodePurpose): number {
-  return purpose === "verify-email" ? ctx.settings.emailVerification.expiryHours * 60 * minuteMs : shortLifeMs;
+  return purpose === "verify-email"
+    ? ctx.settings.emailVerification.expiryHours * 60 * minuteMs
+    : shortLifeMinutes * minuteMs;
 }
 
 /** By the current master key: after a rotation, codes that are under way have to be asked for again. */
@@ -59,10 +59,10 @@ export interface IssuedCode {
 export async function issueCode(
   ctx: CodeCtx & Pick<Ctx, "random">,
   name: CodeName,
-  options: { detail?: string } = {},
+  options: { detail?: string; halves?: 1 | 2 } = {},
 ): Promise<IssuedCode> {
   const { codeLength, sendsPerDay } = ctx.settings.emailVerification;
-  const code = randomDigits(ctx, codeLength);
+  const code = randomDigits(ctx, codeLength * (options.halves ?? 1));
   const expiresAt = ctx.now() + lifeOf(ctx, name.purpose);
   const outcome = await issueInStore(ctx.objects.SESSION_STORE, {
     name: nameOf(ctx, name),
@@ -89,11 +89,6 @@ export async function checkCode(ctx: CodeCtx, name: CodeName, code: string): Pro
   });
   if (!outcome.ok) throw new Problem("code-wrong");
   return { detail: outcome.detail };
-}
-
-/** Ends a living code without using it. */
-export async function withdrawCode(ctx: CodeCtx, name: CodeName): Promise<void> {
-  await endCode(ctx.objects.SESSION_STORE, { name: nameOf(ctx, name) });
 }
 
 /** Each digit by rejection: a remainder of a byte would make 0 to 5 likelier. */

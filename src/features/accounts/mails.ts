@@ -1,12 +1,58 @@
-/** The mails that this feature sends by itself, each with its cause in one batch or, where nothing is changed, alone. */
+/** The mails that this feature sends. What a mail tells is sealed in its row; a code is in no log and no other row. */
 import type { Ctx } from "#core/context";
-import { commitWithJobs } from "#core/job";
+import { commitWithJobs, type Enqueued } from "#core/job";
 import { mailJob } from "#features/notifications/service";
+import { shortLifeMinutes } from "./codes.ts";
+import { resetToken } from "./rules.ts";
 import type { UserRow } from "./tables.ts";
 
+type MailCtx = Pick<Ctx, "db" | "now" | "newId" | "settings" | "random">;
+type Reader = Pick<UserRow, "id" | "email">;
+
+const to = (user: Reader) => ({ to: user.email, userId: user.id });
+
 /** Tells a person that a device signed in which had no session before. */
-export async function announceNewDevice(ctx: Ctx, user: UserRow): Promise<void> {
+export async function announceNewDevice(ctx: Ctx, user: Reader): Promise<void> {
   const { address, userAgent } = ctx.origin;
-  const order = { to: user.email, userId: user.id, data: { address, userAgent, at: ctx.now() } };
-  await commitWithJobs(ctx, [], [mailJob(ctx, { template: "new-sign-in", ...order })]);
+  const data = { address, userAgent, at: ctx.now() };
+  await commitWithJobs(ctx, [], [mailJob(ctx, { template: "new-sign-in", ...to(user), data })]);
+}
+
+export function verificationMail(ctx: MailCtx, user: Reader, code: string): Enqueued {
+  const data = { code, expiresInHours: ctx.settings.emailVerification.expiryHours };
+  return mailJob(ctx, { template: "verify-email", ...to(user), data });
+}
+
+export function signInCodeMail(ctx: MailCtx, user: Reader, code: string): Enqueued {
+  return mailJob(ctx, { template: "sign-in-code", ...to(user), data: { code, expiresInMinutes: shortLifeMinutes } });
+}
+
+export function resetMail(ctx: MailCtx, user: Reader, code: string): Enqueued {
+  const link = `${ctx.settings.publicUrl}/console/reset-password?token=${resetToken(user.email, code)}`;
+  const data = { code, link, expiresInMinutes: shortLifeMinutes };
+  return mailJob(ctx, { template: "reset-password", ...to(user), data });
+}
+
+/** `to`: the old address (`isOld`) or the new one. */
+export function emailChangeMail(
+  ctx: MailCtx,
+  user: Reader,
+  mail: { to: string; code: string; newEmail: string; isOld: boolean },
+): Enqueued {
+  const { code, newEmail, isOld } = mail;
+  return mailJob(ctx, { template: "email-change", to: mail.to, userId: user.id, data: { code, newEmail, isOld } });
+}
+
+export function accountExistsMail(ctx: MailCtx, address: string): Enqueued {
+  return mailJob(ctx, { template: "account-exists", to: address, data: {} });
+}
+
+export function passwordChangedMail(ctx: MailCtx, user: Reader): Enqueued {
+  return mailJob(ctx, { template: "password-changed", ...to(user), data: {} });
+}
+
+/** To somebody whose imported password cannot be checked here. */
+export function resetRequiredMail(ctx: MailCtx, user: Reader): Enqueued {
+  const link = `${ctx.settings.publicUrl}/console/reset-password`;
+  return mailJob(ctx, { template: "password-reset-required", ...to(user), data: { link } });
 }

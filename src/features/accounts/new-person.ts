@@ -48,3 +48,7 @@ export function takenProblem(error: unknown): Problem | null {
   }
   return null;
 }
+
+export function takenOr(error: unknown): unknown {
+  return takenProblem(error) ?? error;
+}

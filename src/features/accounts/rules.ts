@@ -53,9 +53,24 @@ export function newUserRow(given: {
     preferences: {},
     staffNotes: "",
     parentWorkspaceId: null,
+    defaultKeyId: null,
     emailVerifiedAt: null,
     lastLoginAt: null,
     createdAt: at,
     updatedAt: at,
   };
+}
+
+/** Address and code in one, for the link of a reset mail: whoever follows it has to type neither. */
+export function resetToken(address: string, code: string): string {
+  return Buffer.from(JSON.stringify([address, code])).toString("base64url");
+}
+
+export function readResetToken(token: string): { address: string; code: string } | null {
+  try {
+    const [address, code] = JSON.parse(Buffer.from(token, "base64url").toString()) as unknown[];
+    return typeof address === "string" && typeof code === "string" ? { address, code } : null;
+  } catch {
+    return null;
+  }
 }

@@ -3,12 +3,12 @@ import * as z from "zod";
 import { type Output, shape } from "#core/shape";
 import { legacyBody } from "#core/legacy-body";
 
-const email = shape(() =>
+export const email = shape(() =>
   z.string().trim().toLowerCase().max(254).pipe(z.email()).meta({ example: "ada@example.com" }),
 );
 
 /** At least 8 characters and at most 1,024 bytes: a longer one would only cost hashing time. */
-const password = shape(() =>
+export const password = shape(() =>
   z
     .string()
     .refine((text) => Array.from(text).length >= 8, "at least 8 characters")
@@ -18,7 +18,7 @@ const password = shape(() =>
 
 const username = shape(() => z.string().regex(/^[A-Za-z0-9_-]{3,30}$/, "3 to 30 letters, digits, _ or -"));
 const name = shape(() => z.string().trim().min(1).max(100));
-const sessionKind = shape(() =>
+export const sessionKind = shape(() =>
   z
     .enum(["access-token", "opaque"])
     .default("access-token")
@@ -26,7 +26,7 @@ const sessionKind = shape(() =>
 );
 
 /** Two names of one member: either may be sent, and both when they say the same. */
-function agree(one: string | undefined, other: string | undefined): boolean {
+export function agree(one: string | undefined, other: string | undefined): boolean {
   return one === undefined || other === undefined || one === other;
 }
 
@@ -165,10 +165,19 @@ export const registeredShape = shape(() =>
 );
 
 export const signedInShape = shape(() => tokenShape().extend({ user: userShape() }).meta({ id: "SignedIn" }));
+
+/** The person's model tokens of the month, beside who it is. */
+const meMembers = () => ({
+  tokens_remaining: z.number().int().nullable().meta({ description: "null: no limit." }),
+  tokens_used: z.number().int(),
+  monthly_limit: z.number().int().nullable(),
+});
+
 export const meShape = shape(() =>
   userShape()
     .extend({
-      user: userShape(),
+      ...meMembers(),
+      user: userShape().extend(meMembers()),
       workspace: z.object({ id: z.string(), role: z.string().nullable(), plan: z.string() }),
     })
     .meta({ id: "Me" }),

@@ -5,7 +5,7 @@
 import { auditEntry, recordFailure } from "#core/audit";
 import type { Ctx } from "#core/context";
 import { personalWorkspaceId } from "#core/ids";
-import type { PlanName } from "#core/plans";
+import type { LimitOverrides, PlanName } from "#core/plans";
 import { Problem } from "#core/problem";
 import { hashPassword, verifyAgainstNothing, verifyPassword } from "#durable/hasher/client";
 import { beginSignIn, signInAbandoned, signInSucceeded } from "#durable/session-store/client";
@@ -55,6 +55,8 @@ export interface SignInWay {
 export interface SignedInUser {
   user: UserRow;
   plan: PlanName;
+  overrides: LimitOverrides;
+  workspaceId: string;
   tokens: TokenShape;
   /** For the device to keep (`deviceHeaders`). */
   deviceId: string;
@@ -129,7 +131,7 @@ async function finishSignIn(ctx: Ctx, given: Attempt & { ticket: string }): Prom
 export async function enter(ctx: Ctx, user: UserRow, way: SignInWay): Promise<SignedInUser> {
   const workspaceId = homeWorkspaceId(user);
   const owner = { userId: user.id, workspaceId, sessionId: ctx.newId("session") };
-  const key = way.withSessionKey ? await makeSessionKey(ctx, user, owner) : null;
+  const key = way.withSessionKey ? makeSessionKey(ctx, user, owner) : null;
   const deviceId = await deviceOf(ctx, user.id, way.deviceId ?? null);
   const [{ tokens, isRecognised }, membership] = await Promise.all([
     openTokens(ctx, { ...owner, kind: way.sessionKind, deviceId, sealedApiKey: key?.sealed ?? null }),
@@ -141,7 +143,8 @@ export async function enter(ctx: Ctx, user: UserRow, way: SignInWay): Promise<Si
     ]),
   ]);
   if (!isRecognised && user.lastLoginAt !== null) await announceNewDevice(ctx, user);
-  return { user, plan: membership?.plan ?? "free", tokens, deviceId, sessionKey: key?.text ?? null };
+  const { plan, overrides } = membership ?? { plan: "free" as const, overrides: {} };
+  return { user, plan, overrides, workspaceId, tokens, deviceId, sessionKey: key?.text ?? null };
 }
 
 /** The device's own id if the person signed in from it before, else a new one. */

@@ -1,5 +1,5 @@
 /** Every statement about people. */
-import { and, eq, ne, sql } from "drizzle-orm";
+import { and, eq, isNull, ne, sql } from "drizzle-orm";
 import type { Staff } from "#core/access";
 import type { Database } from "#core/context";
 import type { Statement } from "#core/job";
@@ -61,4 +61,40 @@ export function replacePassword(
 
 export function isStalePassword(error: unknown): boolean {
   return error instanceof Error && error.message.includes("NOT NULL constraint failed: users.password_phc");
+}
+
+/** Adds to the stored preferences in one statement, member by member, so that a change at the same time is not lost. */
+export function patchPreferences(
+  db: Database,
+  userId: string,
+  { change, at }: { change: Record<string, unknown>; at: number },
+): Statement {
+  const changed = Object.entries(change).reduce(
+    (json, [name, value]) => sql`json_set(${json}, ${`$.${name}`}, json(${JSON.stringify(value)}))`,
+    sql`${users.preferences}`,
+  );
+  return db.update(users).set({ preferences: changed, updatedAt: at }).where(eq(users.id, userId));
+}
+
+/** False when another key took the place meanwhile. */
+export async function swapDefaultKey(
+  db: Database,
+  user: Pick<UserRow, "id" | "defaultKeyId">,
+  keyId: string,
+): Promise<boolean> {
+  const before = user.defaultKeyId === null ? isNull(users.defaultKeyId) : eq(users.defaultKeyId, user.defaultKeyId);
+  const changed = await db
+    .update(users)
+    .set({ defaultKeyId: keyId })
+    .where(and(eq(users.id, user.id), before))
+    .returning({ id: users.id });
+  return changed.length > 0;
+}
+
+/** Only while the address is still the one that the code went to. */
+export function verifyEmailOf(db: Database, user: Pick<UserRow, "id" | "email">, at: number): Statement {
+  return db
+    .update(users)
+    .set({ emailVerifiedAt: at, updatedAt: at })
+    .where(and(eq(users.id, user.id), eq(users.email, user.email)));
 }

@@ -34,6 +34,8 @@ export const users = sqliteTable(
     staffNotes: text("staff_notes").notNull().default(""),
     /** A sub-user belongs to this workspace only, and has no personal one. */
     parentWorkspaceId: text("parent_workspace_id"),
+    /** The API key that clients with one key know of. */
+    defaultKeyId: text("default_key_id"),
     emailVerifiedAt: integer("email_verified_at"),
     lastLoginAt: integer("last_login_at"),
     createdAt: integer("created_at").notNull(),

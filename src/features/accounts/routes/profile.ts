@@ -1,7 +1,9 @@
 /** What a person changes about the own account. */
 import { endpoint } from "#core/endpoint";
-import * as service from "../service.ts";
-import { changePasswordBody, meShape, messageShape, profileBody } from "../shapes.ts";
+import { doneShape } from "../code-shapes.ts";
+import { changePassword } from "../passwords.ts";
+import { changeProfile, me } from "../profile.ts";
+import { changePasswordBody, meShape, profileBody } from "../shapes.ts";
 
 export const profileRoutes = [
   endpoint({
@@ -12,7 +14,7 @@ export const profileRoutes = [
     access: "signed-in",
     returns: meShape,
     problems: ["user-not-found"],
-    handle: (ctx) => service.me(ctx),
+    handle: (ctx) => me(ctx),
   }),
   endpoint({
     name: "changeProfile",
@@ -23,7 +25,7 @@ export const profileRoutes = [
     body: profileBody,
     returns: meShape,
     problems: ["username-taken", "server-owned-member", "user-not-found"],
-    handle: (ctx, { body }) => service.changeProfile(ctx, body),
+    handle: (ctx, { body }) => changeProfile(ctx, body),
   }),
   endpoint({
     name: "changePassword",
@@ -32,7 +34,7 @@ export const profileRoutes = [
     summary: "Change the password and end all other sessions",
     access: "session",
     body: changePasswordBody,
-    returns: messageShape,
+    returns: doneShape,
     problems: [
       "password-wrong",
       "sign-in-locked",
@@ -41,6 +43,6 @@ export const profileRoutes = [
       "server-owned-member",
       "user-not-found",
     ],
-    handle: (ctx, { body }) => service.changePassword(ctx, body),
+    handle: (ctx, { body }) => changePassword(ctx, body),
   }),
 ];

@@ -3,7 +3,9 @@ import { endpoint, Reply } from "#core/endpoint";
 import { Problem } from "#core/problem";
 import { publicJwk } from "../access-token.ts";
 import { deviceHeaders, readDeviceId } from "../device.ts";
-import * as service from "../service.ts";
+import { toUser } from "../people.ts";
+import { me } from "../profile.ts";
+import { register } from "../registration.ts";
 import {
   jwksShape,
   loginBody,
@@ -17,6 +19,7 @@ import {
 } from "../shapes.ts";
 import * as sessions from "../sessions.ts";
 import * as signIn from "../sign-in.ts";
+import { signInProblems } from "./problems.ts";
 
 export const signInRoutes = [
   endpoint({
@@ -37,7 +40,7 @@ export const signInRoutes = [
       "server-owned-member",
       "hashing-busy",
     ],
-    handle: (ctx, { body }) => service.register(ctx, body),
+    handle: (ctx, { body }) => register(ctx, body),
   }),
   endpoint({
     name: "login",
@@ -49,20 +52,10 @@ export const signInRoutes = [
     body: loginBody,
     acceptsForm: true,
     returns: signedInShape,
-    problems: [
-      "sign-in-failed",
-      "sign-in-locked",
-      "second-factor-required",
-      "second-factor-wrong",
-      "second-factor-locked",
-      "sign-in-ticket-invalid",
-      "hashing-busy",
-      "rate-limited",
-      "server-owned-member",
-    ],
+    problems: signInProblems,
     handle: async (ctx, { body, request }) => {
       const { user, plan, tokens, deviceId } = await signIn.signIn(ctx, { ...body, deviceId: readDeviceId(request) });
-      return new Reply({ ...tokens, user: service.toUser(user, plan) }, { headers: deviceHeaders(deviceId) });
+      return new Reply({ ...tokens, user: toUser(user, plan) }, { headers: deviceHeaders(deviceId) });
     },
   }),
   endpoint({
@@ -99,7 +92,7 @@ export const signInRoutes = [
     access: "signed-in",
     returns: meShape,
     problems: ["user-not-found"],
-    handle: (ctx) => service.me(ctx),
+    handle: (ctx) => me(ctx),
   }),
   endpoint({
     name: "googleSignIn",
