@@ -21,6 +21,10 @@ export interface Alias {
   /** Only when the JSON body has this member. */
   when?: string;
   body?: BodyShape;
+  /** The body's members stand in the query of the older request. */
+  bodyFromQuery?: true;
+  /** `:name` in `to` may also be a member of the JSON body. */
+  paramsFromBody?: true;
   answer?: AnswerShape;
   headers?: Record<string, string>;
   /** Answer with what this operation answers once the first one succeeded; `{name}` is a member of the first answer. */

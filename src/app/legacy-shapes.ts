@@ -5,6 +5,8 @@ import { keyAnswers, keyBodies } from "./legacy/shapes-keys.ts";
 
 import { workspaceAnswers, workspaceBodies } from "./legacy/shapes-workspaces.ts";
 
+import { staffAnswers, staffBodies } from "./legacy/shapes-staff.ts";
+
 type Json = Record<string, unknown>;
 type Mapper = (value: Json, at: { status: number; nowMs: number }) => unknown;
 
@@ -13,6 +15,7 @@ const object = (value: unknown): Json => (typeof value === "object" && value !==
 const list = (value: unknown): Json[] => (Array.isArray(value) ? value.map(object) : []);
 
 export const bodyShapes = {
+  ...staffBodies,
   opaqueRegister: (body: Json): Json => ({ ...body, signIn: true, sessionKind: "opaque" }),
   opaqueLogin: (body: Json): Json => ({ ...body, sessionKind: "opaque" }),
   /** The older system knew one format only, so its imports do not name it. */
@@ -84,6 +87,7 @@ function historyItemV2(conversion: Json, nowMs: number): Json {
 export const answerShapes = {
   ...moneyAnswers,
   ...workspaceAnswers,
+  ...staffAnswers,
   converted,
   convertedV2: (value, at) => {
     const conversion = object(value["conversion"]);

@@ -59,12 +59,14 @@ async function answerAlias(request: Request, dispatch: Dispatch): Promise<Respon
     // A published path that only shares its beginning with a row keeps its own answer.
     return url.pathname.startsWith("/v1/") ? answer : decorate(answer, undefined);
   }
-  const { alias, params } = found;
+  const { alias } = found;
+  const params = alias.paramsFromBody ? { ...textMembers(json), ...found.params } : found.params;
   const inner = retarget(request, {
     url: targetOf(alias.to, url, params),
     method: alias.toMethod ?? request.method,
-    body: mapBody(alias, json) ?? body,
+    body: mapBody(alias, alias.bodyFromQuery ? { ...Object.fromEntries(url.searchParams), ...json } : json) ?? body,
   });
+  if (alias.bodyFromQuery) inner.headers.set("content-type", "application/json");
   for (const [name, value] of Object.entries(alias.headers ?? {})) inner.headers.set(name, value);
   const answer = await dispatch(inner);
   if (!alias.followUp || answer.status !== 200) return decorate(answer, alias);
@@ -127,6 +129,12 @@ function parseObject(text: string): Json | null {
   }
 }
 
+/** The members that can be a segment of a path, made one each. */
+function textMembers(json: Json | null): Record<string, string> {
+  const texts = Object.entries(json ?? {}).filter((entry): entry is [string, string] => typeof entry[1] === "string");
+  return Object.fromEntries(texts.map(([name, text]) => [name, encodeURIComponent(text.slice(0, 500))]));
+}
+
 /** null: the body goes on as it is; of one that is not an object the operation itself says what is wrong with it. */
 function mapBody(alias: Alias, json: Json | null): string | null {
   return alias.body && json ? JSON.stringify(bodyShapes[alias.body](json)) : null;
@@ -142,11 +150,12 @@ function genericTarget(url: URL): URL {
 function targetOf(to: string, from: URL, params: Record<string, string>): URL {
   const [path = "", query = ""] = to.split("?");
   const target = new URL(
-    path.replaceAll(/:(\w+)/g, (_, name: string) => params[name] ?? ""),
+    path.replaceAll(/:(\w+)/g, (_, name: string) => params[name] ?? "-"),
     from.origin,
   );
   for (const [name, value] of new URLSearchParams(query)) {
-    target.searchParams.append(name, value.startsWith(":") ? decoded(params[value.slice(1)] ?? "") : value);
+    const given = value.startsWith(":") ? params[value.slice(1)] : value;
+    if (given !== undefined) target.searchParams.append(name, value.startsWith(":") ? decoded(given) : given);
   }
   for (const [name, value] of from.searchParams)
     if (!target.searchParams.has(name)) target.searchParams.append(name, value);

@@ -69,6 +69,23 @@ export const staffPermissions = {
   "staff:own": { levels: [] },
 } as const satisfies Record<string, { levels: readonly SupportLevel[] }>;
 
+/** The roles that a sign-in page may ask for; those above have what those below have. */
+export const requiredRoles = ["support", "admin"] as const;
+export type RequiredRole = (typeof requiredRoles)[number];
+
+export function hasRole(role: GlobalRole, required: RequiredRole): boolean {
+  if (role === "superadmin" || role === "admin") return true;
+  return role === "support" && required === "support";
+}
+
+const hourSeconds = 3_600;
+
+/** After this time a session of staff ends, however it is used; null: the session's own lifetime counts alone. */
+export function staffSessionSeconds(role: GlobalRole): number | null {
+  if (hasRole(role, "admin")) return 24 * hourSeconds;
+  return hasRole(role, "support") ? 12 * hourSeconds : null;
+}
+
 export type StaffPermission = keyof typeof staffPermissions;
 export const staffPermissionNames = Object.keys(staffPermissions) as [StaffPermission, ...StaffPermission[]];
 

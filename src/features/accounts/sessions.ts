@@ -1,4 +1,5 @@
 /** Opening, renewing, listing and ending sessions. Tokens of all three kinds are sessions in the person's own object. */
+import { type GlobalRole, staffSessionSeconds } from "#core/access";
 import { auditEntry } from "#core/audit";
 import type { Ctx, WorkspaceCtx } from "#core/context";
 import { personalWorkspaceId } from "#core/ids";
@@ -35,6 +36,8 @@ interface Opening {
   kind: SessionChoice;
   deviceId?: string | null;
   sealedApiKey?: string | null;
+  /** Of the person; sessions of staff end early. */
+  role?: GlobalRole;
 }
 
 const lifetimes = {
@@ -49,10 +52,12 @@ const lifetimes = {
 
 /** `isRecognised`: the device, or its address and program together, had a session before. */
 export async function openTokens(ctx: Ctx, opening: Opening): Promise<{ tokens: TokenShape; isRecognised: boolean }> {
-  const { kind, ...given } = opening;
+  const { kind, role, ...given } = opening;
+  const absoluteTtlSeconds = staffSessionSeconds(role ?? "user");
   const opened = await openSession(ctx.objects.SESSION_STORE, {
     ...given,
     ...lifetimes[kind],
+    ...(absoluteTtlSeconds === null ? {} : { absoluteTtlSeconds }),
     ip: ctx.origin.address,
     userAgent: ctx.origin.userAgent,
     nowMs: ctx.now(),

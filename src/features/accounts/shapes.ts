@@ -1,5 +1,6 @@
 /** What clients send and get about accounts. Member names follow the documents of the older clients (snake case in tokens). */
 import * as z from "zod";
+import { requiredRoles } from "#core/access";
 import { type Output, shape } from "#core/shape";
 import { legacyBody } from "#core/legacy-body";
 
@@ -19,10 +20,10 @@ export const password = shape(() =>
 const username = shape(() => z.string().regex(/^[A-Za-z0-9_-]{3,30}$/, "3 to 30 letters, digits, _ or -"));
 const name = shape(() => z.string().trim().min(1).max(100));
 export const sessionKind = shape(() =>
-  z
-    .enum(["access-token", "opaque"])
-    .default("access-token")
-    .meta({ description: "`opaque`: one session token of 7 sliding days instead of an access and a refresh token." }),
+  z.enum(["access-token", "opaque", "session-token"]).default("access-token").meta({
+    description:
+      "`opaque`: one session token of 7 sliding days instead of an access and a refresh token; `session-token`: one of a day, with a refresh token.",
+  }),
 );
 
 /** Two names of one member: either may be sent, and both when they say the same. */
@@ -65,6 +66,10 @@ export const loginBody = shape(() =>
     password: z.string().max(4_096).optional().meta({ example: "correct horse battery staple" }),
     ...secondFactorMembers(),
     sessionKind: sessionKind(),
+    requiredRole: z
+      .enum(requiredRoles)
+      .optional()
+      .meta({ description: "For pages of staff: an account without the role is refused." }),
   })
     .refine((body) => body.ticket !== undefined || (body.email ?? body.username ?? "") !== "", {
       path: ["email"],

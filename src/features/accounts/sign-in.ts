@@ -2,6 +2,7 @@
  * Signing in with a password, and what every way of signing in ends with. Known and unknown addresses take the same steps, cost the same
  * hash and get the same answers, so that nobody learns here who has an account.
  */
+import { hasRole, type RequiredRole } from "#core/access";
 import { auditEntry, recordFailure } from "#core/audit";
 import type { Ctx } from "#core/context";
 import { personalWorkspaceId } from "#core/ids";
@@ -40,6 +41,7 @@ interface Attempt extends SecondFactor {
   /** What the device presents (`readDeviceId`). */
   deviceId?: string | null;
   withSessionKey?: boolean;
+  requiredRole?: RequiredRole | undefined;
 }
 
 /** How somebody proved to be the person, and what they get. */
@@ -50,6 +52,8 @@ export interface SignInWay {
   deviceId?: string | null | undefined;
   /** Make a gateway key that ends with the session. */
   withSessionKey?: boolean | undefined;
+  /** Of a page for staff: others are refused there, although all was proven. */
+  requiredRole?: RequiredRole | undefined;
 }
 
 export interface SignedInUser {
@@ -94,7 +98,12 @@ async function attemptSignIn(ctx: Ctx, given: Attempt): Promise<SignedInUser> {
   return enter(ctx, user, { ...wayOf(given), method: "password" });
 }
 
-const wayOf = ({ sessionKind, deviceId, withSessionKey }: Attempt) => ({ sessionKind, deviceId, withSessionKey });
+const wayOf = ({ sessionKind, deviceId, withSessionKey, requiredRole }: Attempt) => ({
+  sessionKind,
+  deviceId,
+  withSessionKey,
+  requiredRole,
+});
 
 const findUser = (ctx: Ctx, name: string) =>
   name.includes("@") ? findByEmail(ctx.db, name) : findByUsername(ctx.db, name);
@@ -127,14 +136,22 @@ async function finishSignIn(ctx: Ctx, given: Attempt & { ticket: string }): Prom
   return enter(ctx, user, { ...wayOf(given), method: "second-factor" });
 }
 
+/** Pages of staff refuse everybody else, and say so only to those who proved who they are. */
+function requireRole(ctx: Ctx, user: UserRow, required: RequiredRole | undefined): void {
+  if (required === undefined || hasRole(user.role, required)) return;
+  signInFailed(ctx, user, "role_missing");
+  throw new Problem("staff-only", { detail: "This account does not belong to staff." });
+}
+
 /** The last step of every way to sign in: all that had to be proven was proven. */
 export async function enter(ctx: Ctx, user: UserRow, way: SignInWay): Promise<SignedInUser> {
+  requireRole(ctx, user, way.requiredRole);
   const workspaceId = homeWorkspaceId(user);
   const owner = { userId: user.id, workspaceId, sessionId: ctx.newId("session") };
   const key = way.withSessionKey ? makeSessionKey(ctx, user, owner) : null;
   const deviceId = await deviceOf(ctx, user.id, way.deviceId ?? null);
   const [{ tokens, isRecognised }, membership] = await Promise.all([
-    openTokens(ctx, { ...owner, kind: way.sessionKind, deviceId, sealedApiKey: key?.sealed ?? null }),
+    openTokens(ctx, { ...owner, role: user.role, kind: way.sessionKind, deviceId, sealedApiKey: key?.sealed ?? null }),
     readMembership(ctx.db, user.id, workspaceId, ctx.now()),
     ctx.db.batch([
       updateUser(ctx.db, user.id, { lastLoginAt: ctx.now() }),
@@ -177,7 +194,7 @@ async function comparePassword(
   throw new Problem("sign-in-failed");
 }
 
-type FailureReason = "user_not_found" | "account_inactive" | "account_locked" | "invalid_password";
+type FailureReason = "user_not_found" | "account_inactive" | "account_locked" | "invalid_password" | "role_missing";
 
 /** The one place where a failed sign-in by password is recorded, with a reason that only staff see. */
 export function signInFailed(ctx: Ctx, user: UserRow | null, reason: FailureReason): void {

@@ -11,7 +11,10 @@ import { Problem } from "#core/problem";
 import type { Statement } from "#core/work";
 import { revokeAllSessions } from "#durable/session-store/client";
 import { takenProblem } from "#features/accounts/service";
+import { forgetKeys } from "#features/api-keys/check";
+import { deleteKeysOfUser } from "#features/api-keys/service";
 import { likePattern } from "#features/audit-log/service";
+import { notify } from "#features/notifications/service";
 import { setPlan } from "#features/workspaces/service";
 import { asStaff, staffOf } from "./acting.ts";
 import { fieldsToEdit, outranks, type PersonField, rolesBelow, visibleFields } from "./rules.ts";
@@ -19,6 +22,7 @@ import type { PeopleQuery, PersonChange } from "./shapes.ts";
 import {
   changeLimits,
   changePerson,
+  countKeysOfUser,
   countPeople,
   findPerson,
   isOvertaken,
@@ -211,4 +215,25 @@ export async function changePlan(ctx: WorkspaceCtx, id: string, plan: PlanName):
     }),
   ]);
   return getPerson(ctx, id);
+}
+
+/** Revokes every API key of the person, who makes new ones: a key is shown to its owner only, so none is made here. */
+export async function revokeApiKeys(ctx: WorkspaceCtx, id: string) {
+  const staff = staffOf(ctx);
+  const row = await below(ctx, id);
+  const revoked = await countKeysOfUser(ctx.db, id);
+  await commitChange(ctx, row, [
+    changePerson(ctx, id, { change: {}, roles: rolesBelow(staff) }),
+    deleteKeysOfUser(ctx, id, ctx.now()),
+    auditEntry(asStaff(ctx), "staff.api-keys-revoked", { target: id, details: { revoked }, severity: "warning" }),
+    ...notify(ctx, {
+      userId: id,
+      workspaceId: row.workspace?.id ?? null,
+      kind: "security",
+      title: "Your API keys were revoked",
+      body: "Our staff revoked your API keys. Make new ones; nobody else has seen or can see them.",
+    }),
+  ]);
+  if (row.workspace) forgetKeys({ workspaceId: row.workspace.id, userId: id });
+  return { message: "All API keys were revoked. The owner makes new ones and is the only one who sees them.", revoked };
 }

@@ -195,7 +195,9 @@ export const permissionsShape = shape(() =>
     .meta({ id: "SupportPermissions" }),
 );
 
-export const messageShape = shape(() => z.object({ message: z.string() }).meta({ id: "StaffMessage" }));
+export const revokedShape = shape(() =>
+  z.object({ message: z.string(), revoked: z.number().int() }).meta({ id: "ApiKeysRevoked" }),
+);
 
 export const promptParams = shape(() => z.object({ rType: z.string().max(20).meta({ example: "bpe" }) }));
 export const promptQuery = shape(() =>

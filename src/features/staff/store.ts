@@ -5,6 +5,7 @@ import type { Ctx, Database } from "#core/context";
 import type { Statement } from "#core/job";
 import type { LimitOverrides } from "#core/plans";
 import { type UserRow, users } from "#features/accounts/tables";
+import { apiKeys } from "#features/api-keys/tables";
 import { workspaces } from "#features/workspaces/tables";
 import { systemPrompts, type SystemPromptRow } from "./tables.ts";
 
@@ -78,6 +79,14 @@ export async function findPerson(db: Database, id: string): Promise<PersonRow | 
     .leftJoin(workspaces, personalWorkspace)
     .where(and(eq(users.id, id), ne(users.status, "deleted")));
   return row ?? null;
+}
+
+export async function countKeysOfUser(db: Database, userId: string): Promise<number> {
+  const [row] = await db
+    .select({ keys: count() })
+    .from(apiKeys)
+    .where(and(eq(apiKeys.userId, userId), isNull(apiKeys.deletedAt)));
+  return row?.keys ?? 0;
 }
 
 type Change = Partial<Omit<typeof users.$inferInsert, "id" | "passwordPhc" | "updatedAt" | "createdAt">>;

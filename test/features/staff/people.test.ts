@@ -1,6 +1,6 @@
 /** What each level of staff sees and changes of people, and how it refuses to be raised. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Called, type Person, signUp } from "#test/support/harness";
+import { call, type Called, type Person, signUp } from "#test/support/harness";
 import { lastEntry, makeTeam, type Team, withRole } from "./team.ts";
 
 let team: Team;
@@ -228,5 +228,65 @@ describe("the list", () => {
     for (const item of staff.body.items) expect(item).toMatchObject({ role: "superadmin", isActive: true });
     for (const query of ["page_size=101", "limit=0", "cursor=junk", "is_active=maybe"])
       expect([400, 422]).toContain((await team.admin.call("GET", `/v1/admin/users?${query}`)).status);
+  });
+});
+
+describe("API keys of a person", () => {
+  it("are revoked by the highest level and by admins, shown to nobody, and the owner is told", async () => {
+    const person = await signUp();
+    const made = await person.call("POST", "/v1/api-keys", { body: { name: "mine" } });
+    const path = `/v1/admin/users/${person.userId}/api-key/regenerate`;
+    for (const level of ["user", "new", "support"] as const)
+      expect((await team[level].call("POST", path)).body.code).toBe("staff-only");
+    const answer = await team.advanced.call("POST", path);
+    expect(answer).toMatchObject({ status: 200, body: { revoked: 1 } });
+    expect(JSON.stringify(answer.body)).not.toMatch(/ovt_/);
+    expect((await call("GET", "/v1/auth/me", { as: made.body.key })).status).toBe(401);
+    expect(await lastEntry(person.userId)).toMatchObject({
+      action: "staff.api-keys-revoked",
+      actor_id: team.advanced.userId,
+      details: { revoked: 1 },
+    });
+    const notices = await person.call("GET", "/v1/notifications");
+    expect(notices.body.items[0]).toMatchObject({ kind: "security", title: "Your API keys were revoked" });
+    expect((await team.advanced.call("POST", path.replace(person.userId, team.admin.userId))).body.code).toBe(
+      "staff-rank",
+    );
+  });
+});
+
+describe("signing in to a page of staff", () => {
+  it("refuses everybody else with the right password, and records it", async () => {
+    const signIn = (person: Person, requiredRole: string) =>
+      call("POST", "/v1/auth/login", { body: { email: person.email, password: person.password, requiredRole } });
+    const outsider = await signUp();
+    expect(await signIn(outsider, "support")).toMatchObject({ status: 403, body: { code: "staff-only" } });
+    const failures = await team.advanced.call(
+      "GET",
+      `/v1/admin/security-logs?event_type=login_failed&userId=${outsider.userId}`,
+    );
+    expect(failures.body.items[0].details).toEqual({ reason: "role_missing" });
+    expect((await signIn(team.support, "admin")).status).toBe(403);
+    expect((await signIn(team.support, "support")).status).toBe(200);
+    expect((await signIn(team.admin, "support")).status).toBe(200);
+    expect((await signIn(team.superadmin, "admin")).status).toBe(200);
+    expect((await signIn(team.superadmin, "owner")).status).toBe(422);
+  });
+
+  it("lasts 24 hours for admins and 12 for support, whatever is asked for", async () => {
+    const hour = 3_600_000;
+    for (const [person, hours] of [
+      [team.admin, 24],
+      [team.support, 12],
+      [await signUp(), 7 * 24],
+    ] as const) {
+      const begun = Date.now();
+      const answer = await call("POST", "/v1/auth/login", {
+        body: { email: person.email, password: person.password, sessionKind: "opaque" },
+      });
+      const lasts = (Date.parse(answer.body.expires_at) - begun) / hour;
+      expect(lasts).toBeGreaterThan(hours - 0.1);
+      expect(lasts).toBeLessThan(hours + 0.1);
+    }
   });
 });

@@ -52,7 +52,7 @@ export const signInRoutes = [
     body: loginBody,
     acceptsForm: true,
     returns: signedInShape,
-    problems: signInProblems,
+    problems: [...signInProblems, "staff-only"],
     handle: async (ctx, { body, request }) => {
       const { user, plan, tokens, deviceId } = await signIn.signIn(ctx, { ...body, deviceId: readDeviceId(request) });
       return new Reply({ ...tokens, user: toUser(user, plan) }, { headers: deviceHeaders(deviceId) });

@@ -1,7 +1,7 @@
 /** /v1/admin/users: people as administration sees and changes them. There is no way to act in another person's name. */
 import { endpoint } from "#core/endpoint";
 import * as people from "../people.ts";
-import { peoplePage, peopleQuery, personChange, personParams, personShape, planBody } from "../shapes.ts";
+import { peoplePage, peopleQuery, personChange, personParams, personShape, planBody, revokedShape } from "../shapes.ts";
 
 export const peopleRoutes = [
   endpoint({
@@ -38,6 +38,19 @@ export const peopleRoutes = [
     returns: personShape,
     problems: ["user-not-found", "staff-rank", "staff-field-not-editable", "email-taken", "no-personal-workspace"],
     handle: (ctx, { params, body }) => people.changePersonByStaff(ctx, params.id, body),
+  }),
+  endpoint({
+    name: "adminRevokeApiKeys",
+    method: "post",
+    path: "/v1/admin/users/{id}/api-key/regenerate",
+    summary: "Revoke a person's API keys, so that the owner makes new ones",
+    description:
+      "The owner is told and makes the new key: staff never see one. Keys stop at once for operations that check anew, and within ten seconds everywhere.",
+    access: "staff:api-keys:write",
+    params: personParams,
+    returns: revokedShape,
+    problems: ["user-not-found", "staff-rank"],
+    handle: (ctx, { params }) => people.revokeApiKeys(ctx, params.id),
   }),
   endpoint({
     name: "adminChangePlan",
