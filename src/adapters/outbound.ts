@@ -66,12 +66,12 @@ async function requirePublic(
   call: Fetch,
   { host, signal }: { host: string; signal: AbortSignal },
 ): Promise<void> {
-  const found = await Promise.all(
+  const answers = await Promise.all(
     Object.values(recordTypes).map((type) => lookUp(settings, call, { host, type, signal })),
   );
-  const addresses = found.flat();
-  if (addresses.length === 0) throw new TenantCallError("unresolved", "The host has no address.");
-  if (!addresses.every(isPublicAddress))
+  const found = answers.flat();
+  if (found.length === 0) throw new TenantCallError("unresolved", "The host has no address.");
+  if (!found.every(isPublicAddress))
     throw new TenantCallError("refused", "The host has an address that is not public.");
 }
 

@@ -3,9 +3,11 @@ import { readOptions, runBar } from "./options.ts";
 import { bar as crash } from "./crash/run.ts";
 import { bar as legacy } from "./legacy/run.ts";
 import { bar as mail } from "./mail/run.ts";
+import { bar as outbound } from "./outbound/run.ts";
 import { bar as signIn } from "./sign-in/run.ts";
 import { bar as tokens } from "./tokens/run.ts";
 
 const options = readOptions();
 if (options.mutant !== null) throw new RangeError("Name the bar of a mutant: npm run bar:crash -- --mutant=<name>.");
-for (const bar of [legacy, signIn, tokens, mail, crash]) if (!(await runBar(bar, options))) process.exitCode = 1;
+for (const bar of [legacy, signIn, tokens, mail, outbound, crash])
+  if (!(await runBar(bar, options))) process.exitCode = 1;
