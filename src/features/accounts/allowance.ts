@@ -1,8 +1,7 @@
-/** What the workspace's plan gives a person, in the two numbers that older clients show: model tokens a month and credits a day. */
-import type { WorkspaceCtx } from "#core/context";
-import { limitsOf } from "#core/plans";
+/** What the workspace's plan gives and what of it is used, in the numbers that older clients show: model tokens, calls and credits. */
+import { type Measured, usageOf } from "#features/usage/service";
 
-/** `null`: no limit. */
+/** `null`: no limit. Tokens and calls of the running month, credits of the running day. */
 export interface Allowance {
   tokensLimit: number | null;
   tokensUsed: number;
@@ -11,7 +10,13 @@ export interface Allowance {
   creditsUsed: number;
 }
 
-export async function readAllowance(ctx: Pick<WorkspaceCtx, "plan" | "overrides">): Promise<Allowance> {
-  const { aiTokensPerMonth, creditsPerDay } = limitsOf(ctx.plan, ctx.overrides);
-  return { tokensLimit: aiTokensPerMonth, tokensUsed: 0, apiCalls: 0, creditsLimit: creditsPerDay, creditsUsed: 0 };
+export async function readAllowance(ctx: Measured): Promise<Allowance> {
+  const { usage, limits } = await usageOf(ctx);
+  return {
+    tokensLimit: limits.aiTokens,
+    tokensUsed: Math.round(usage.aiTokens),
+    apiCalls: Math.round(usage.apiCalls),
+    creditsLimit: limits.credits,
+    creditsUsed: Math.round(usage.credits),
+  };
 }

@@ -16,8 +16,8 @@ const models = ["gpt-4o", "gpt-4o-mini", "claude-3-5-sonnet", "gemini-1.5-pro"];
 const endpointOf = (ctx: Ctx) => `${ctx.settings.publicUrl}/v1`;
 
 export async function extensionSignIn(ctx: Ctx, signedIn: SignedInUser) {
-  const { user, plan, overrides, tokens, sessionKey } = signedIn;
-  const { apiCalls, tokensUsed } = await readAllowance({ ...ctx, plan, overrides });
+  const { user, plan, overrides, workspaceId, tokens, sessionKey } = signedIn;
+  const { apiCalls, tokensUsed } = await readAllowance({ ...ctx, plan, overrides, workspaceId });
   return {
     ...tokens,
     user: { ...toUser(user, plan), monthly_usage: { api_calls: apiCalls, tokens_used: tokensUsed } },

@@ -1,5 +1,6 @@
 /** What other features ask of accounts. */
 export { checkCode, issueCode } from "./codes.ts";
+export { deleteAccount } from "./deletion.ts";
 export { newPerson, takenProblem } from "./new-person.ts";
 export { requireRecentPassword, toUser } from "./people.ts";
 export { displayName, isCommonPassword, newUserRow } from "./rules.ts";

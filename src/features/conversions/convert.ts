@@ -5,6 +5,7 @@ import { commitWithJobs } from "#core/job";
 import { Problem, type ProblemCode, problemKinds } from "#core/problem";
 import { hasEnded } from "#core/states";
 import type { JobRow } from "#core/tables";
+import { countConversion } from "#durable/session-store/client";
 import { toJob, waitForJob } from "#features/jobs/service";
 import { type FileRow, storeStream } from "#features/media/service";
 import { discardFile } from "./jobs/discard-file.ts";
@@ -111,6 +112,11 @@ async function answer(
   request: Request,
   { conversionId, jobId }: ConversionIds,
 ): Promise<Reply<ConversionAnswer>> {
+  // Of the session's activity; a number that may be lost.
+  if (ctx.actor.kind === "user" && !ctx.isReplay) {
+    const { userId, sessionId } = ctx.actor;
+    ctx.later(countConversion(ctx.objects.SESSION_STORE, { userId, sessionId }));
+  }
   const waitSeconds = waitSecondsOf(request.headers);
   const job = await waitForJob(ctx, jobId, waitSeconds);
   const isEnded = hasEnded(job.state);

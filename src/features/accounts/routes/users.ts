@@ -1,5 +1,7 @@
 /** /v1/users: accounts by the names of system B. */
-import { endpoint, Reply } from "#core/endpoint";
+import { endpoint, rawEndpoint, Reply } from "#core/endpoint";
+import { deleteOwnAccount } from "../deletion.ts";
+import { exportAccount } from "../export.ts";
 import { regenerateDefaultKey, showDefaultKey } from "../default-key.ts";
 import { deviceHeaders, readDeviceId } from "../device.ts";
 import { changePassword } from "../passwords.ts";
@@ -12,6 +14,7 @@ import { signInProblems } from "./problems.ts";
 import { signIn, type SignedInUser } from "../sign-in.ts";
 import {
   defaultKeyShape,
+  deleteAccountBody,
   fullProfileBody,
   fullProfileChangedShape,
   fullProfileShape,
@@ -140,6 +143,38 @@ export const userRoutes = [
         currentPassword: body.current_password ?? body.currentPassword ?? "",
         newPassword: body.new_password ?? body.newPassword ?? "",
       }),
+  }),
+  endpoint({
+    name: "deleteAccount",
+    method: "delete",
+    path: "/v1/users/account",
+    summary: "Delete the account with its own workspaces, sessions and keys",
+    description: "Files go after the retention time. Id, reason, dates and a keyed hash of the address are kept.",
+    access: "session",
+    body: deleteAccountBody,
+    returns: doneShape,
+    problems: [
+      "password-wrong",
+      "sign-in-locked",
+      "hashing-busy",
+      "sole-owner",
+      "user-not-found",
+      "server-owned-member",
+    ],
+    handle: (ctx, { body }) => deleteOwnAccount(ctx, body),
+  }),
+  rawEndpoint({
+    name: "exportAccount",
+    method: "get",
+    path: "/v1/users/me/export",
+    summary: "Everything about the person, as one JSON document",
+    access: "session",
+    problems: ["user-not-found", "workspace-not-found"],
+    produces: {
+      "application/json":
+        "Profile, sessions, keys, files, conversions, jobs, notices and acts; no list is longer than 20,000.",
+    },
+    handle: (ctx) => exportAccount(ctx),
   }),
 ];
 
