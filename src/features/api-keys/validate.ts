@@ -6,12 +6,15 @@ import { permissionNames } from "#core/access";
 import type { WorkspaceCtx } from "#core/context";
 import { Problem } from "#core/problem";
 import { takeTokens, type Taken } from "#durable/rate-limiter/client";
+import { releaseUsage, reserveUsage } from "#features/usage/service";
 import { isAnsweredBy, readWordQuery, wordsOf, type WordQuery } from "#lib/word-query";
 import { checkKey, isAllowedFrom, isApiKey, type KnownKey } from "./check.ts";
 import { chargesOf, type Outcome } from "./rules.ts";
 import type { ValidateKey } from "./shapes.ts";
 import { readMetadata } from "./store.ts";
 import { countUse } from "./usage.ts";
+
+const trialMs = 1_000;
 
 /** @param presented the credential of the request itself, which is validated when the body names none. */
 export async function validateKey(ctx: WorkspaceCtx, given: ValidateKey, presented: string | null) {
@@ -20,7 +23,7 @@ export async function validateKey(ctx: WorkspaceCtx, given: ValidateKey, present
   const found = await find(ctx, text);
   if (!found) return { valid: false, code: "NOT_FOUND" as const };
   const address = given.key === undefined ? ctx.origin.address : (given.address ?? null);
-  const refused = found.refused ?? refusalOf(found.known, { query, address });
+  const refused = found.refused ?? refusalOf(found.known, { query, address }) ?? (await usageRefusal(ctx, found.known));
   const taken = refused === null ? await take(ctx, found.known, given.cost) : null;
   const code = refused ?? (taken && !taken.allowed ? "RATE_LIMITED" : "VALID");
   countUse(ctx, found.known.id, code);
@@ -52,6 +55,31 @@ function refusalOf(known: KnownKey, asked: { query: WordQuery | null; address: s
   if (!isAllowedFrom(known, asked.address)) return "FORBIDDEN";
   const isEnough = asked.query === null || isAnsweredBy(asked.query, new Set<string>(known.key.scopes));
   return isEnough ? null : "INSUFFICIENT_PERMISSIONS";
+}
+
+/** Whether one more unit of each meter that the key has a budget of would fit: asked of the ledger, and given back at once. */
+async function usageRefusal(ctx: WorkspaceCtx, { id, key }: KnownKey): Promise<Outcome | null> {
+  if (key.budgets.length === 0) return null;
+  const asKey: WorkspaceCtx = {
+    ...ctx,
+    actor: { kind: "api-key", userId: key.userId, keyId: id, mode: key.mode, scopes: key.scopes },
+    userId: key.userId,
+    keyBudgets: key.budgets,
+    ...(key.subUser ? { subUser: key.subUser } : {}),
+  };
+  const amounts = Object.fromEntries(key.budgets.map(({ meter }) => [meter, 1]));
+  try {
+    const hold = await reserveUsage(asKey, {
+      reservationId: `validate:${ctx.newId("event")}`,
+      amounts,
+      ttlMs: trialMs,
+    });
+    await releaseUsage(ctx, hold);
+    return null;
+  } catch (error) {
+    if (error instanceof Problem && error.code === "quota-exceeded") return "USAGE_EXCEEDED";
+    throw error;
+  }
 }
 
 async function take(ctx: WorkspaceCtx, { id, key }: KnownKey, cost: number | undefined): Promise<Taken | null> {

@@ -45,6 +45,10 @@ function holdOf(ctx: WorkspaceCtx, wanted: Wanted): Hold {
   const own: Budget[] = subUser
     ? [{ meter: "aiTokens", scope: "user", limit: subUser.limits.monthly_tokens, period: "month" }]
     : [];
+  // Only of meters that are asked for: a budget of another meter has nothing to say.
+  const ofKey = (ctx.keyBudgets ?? [])
+    .filter(({ meter }) => (amounts[meter] ?? 0) > 0)
+    .map((budget): Budget => ({ ...budget, scope: "key" }));
   return {
     workspaceId: ctx.workspaceId,
     reservationId,
@@ -54,7 +58,7 @@ function holdOf(ctx: WorkspaceCtx, wanted: Wanted): Hold {
       ...(actor.kind === "api-key" ? { keyId: actor.keyId } : {}),
       ...(model === undefined ? {} : { model }),
     },
-    budgets: [...own, ...budgets],
+    budgets: [...own, ...ofKey, ...budgets],
   };
 }
 
