@@ -51,6 +51,9 @@ export const staffBodies = {
   newSupport: (body: Json): Json =>
     given({ ...newMember(body), level: body["level"] ?? body["staff_level"] ?? body["support_level"] }),
   planName: (body: Json): Json => ({ plan: body["plan"] ?? body["plan_name"] ?? body["subscription_plan"] }),
+  /** The older panel sends a number, or an object whose `main` is what a person has beside the daily ones. */
+  credits: (body: Json): Json =>
+    given({ credits: object(body["credits"])["main"] ?? body["credits"], reason: body["reason"] }),
   promptText: (body: Json): Json => ({ prompt: body["prompt"] }),
 } as const;
 
@@ -145,5 +148,6 @@ export const staffAnswers = {
   })),
   systemLogs: older("logs", (entry) => ({ ...entry, metadata: entry["details"], timestamp: entry["at"] })),
   systemPrompt: (value: Json): Json => ({ success: true, r_type: value["rType"], prompt: value["prompt"], ...value }),
+  done: (value: Json): Json => ({ success: true, ...value }),
   revokedKeys: (value: Json): Json => ({ success: true, ...value, api_key: null }),
 } as const;

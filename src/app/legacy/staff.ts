@@ -21,6 +21,7 @@ const panel: Alias[] = [
   b("GET /v1/admin-panel/users", "/v1/admin/users", { answer: "people" }),
   b("GET /v1/admin-panel/users/:id", user, { answer: "person" }),
   b("PUT /v1/admin-panel/users/:id", user, { toMethod: "PATCH", body: "personChange", answer: "person" }),
+  b("DELETE /v1/admin-panel/users/:id", `${user}?reason=:reason`, { paramsFromBody: true, answer: "success" }),
   b("POST /v1/admin-panel/users/:id/regenerate-api-key", `${user}/api-key/regenerate`, { answer: "revokedKeys" }),
   b("GET /v1/admin-panel/statistics", "/v1/admin/stats", { answer: "statistics" }),
   b("GET /v1/admin-panel/security-logs", "/v1/admin/security-logs", { answer: "securityLogs" }),
@@ -37,6 +38,7 @@ const support: Alias[] = [
   b("POST /v1/support/login", "/v1/auth/login", { body: "supportSignIn", answer: "staffSession" }),
   b("POST /v1/support/create", "/v1/support/staff", { body: "newSupport", answer: "staffMember" }),
   b("PUT /v1/support/users/:id", helped, { toMethod: "PATCH", body: "personChange", answer: "person" }),
+  b("PUT /v1/support/users/:id/credits", `${helped}/credits`, { toMethod: "POST", body: "credits", answer: "done" }),
   b("PUT /v1/support/users/:id/plan", `${helped}/plan`, { toMethod: "POST", body: "planName", answer: "person" }),
 ];
 

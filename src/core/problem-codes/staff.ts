@@ -28,6 +28,11 @@ export const staffProblems = {
     title: "No such prompt style",
     suggestion: "Use one of bpe, bcot, hcot, react, tot.",
   },
+  "user-suspended": {
+    status: 409,
+    title: "The person is suspended",
+    suggestion: "Lift the suspension first: PATCH with isActive true.",
+  },
   "no-personal-workspace": {
     status: 409,
     title: "The person has no workspace of their own",

@@ -1,4 +1,5 @@
 /** What other features ask of accounts. */
+export { askResetCode } from "./asked-codes.ts";
 export { checkCode, issueCode } from "./codes.ts";
 export { deleteAccount } from "./deletion.ts";
 export { newPerson, takenProblem } from "./new-person.ts";

@@ -29,6 +29,8 @@ export const statsShape = shape(() =>
       }),
       tokens: z.object({ totalTokensUsed: figure(), tokensToday: figure() }),
       api: z.object({
+        totalApiCalls: figure().meta({ description: "Of API keys, as the ledgers have reported them." }),
+        apiCallsToday: figure(),
         totalMessages: figure(),
         messagesToday: figure(),
         apiKeys: figure(),

@@ -18,23 +18,28 @@ const startOfDay = (at: number) => at - (at % dayMs);
 export async function stats(ctx: WorkspaceCtx) {
   const now = ctx.now();
   const today = startOfDay(now);
-  const [people, conversions, messages, keys, storage, workspaces, sessionsBegun, jobs] = await Promise.all([
-    store.peopleFigures(ctx.db, today),
-    store.conversionFigures(ctx.db),
-    store.messageFigures(ctx.db, today),
-    store.keyFigures(ctx.db, today),
-    store.storageFigures(ctx.db),
-    store.workspaceFigures(ctx.db),
-    store.countActions(ctx.db, "account.signed-in", now - dayMs),
-    store.jobFigures(ctx.db, now - dayMs),
-  ]);
+  const [people, conversions, messages, calls, tokens, keys, storage, workspaces, sessionsBegun, jobs] =
+    await Promise.all([
+      store.peopleFigures(ctx.db, today),
+      store.conversionFigures(ctx.db),
+      store.messageFigures(ctx.db, today),
+      store.meterFigures(ctx.db, "apiCalls", new Date(today).toISOString().slice(0, 10)),
+      store.meterFigures(ctx.db, "aiTokens", new Date(today).toISOString().slice(0, 10)),
+      store.keyFigures(ctx.db, today),
+      store.storageFigures(ctx.db),
+      store.workspaceFigures(ctx.db),
+      store.countActions(ctx.db, "account.signed-in", now - dayMs),
+      store.jobFigures(ctx.db, now - dayMs),
+    ]);
   const timestamp = new Date(now).toISOString();
   return {
     timestamp,
     conversions: { ...conversions, successRate: rate(conversions) },
     users: people,
-    tokens: { totalTokensUsed: messages.totalTokensUsed, tokensToday: messages.tokensToday },
+    tokens: { totalTokensUsed: tokens.total, tokensToday: tokens.today },
     api: {
+      totalApiCalls: calls.total,
+      apiCallsToday: calls.today,
       totalMessages: messages.totalMessages,
       messagesToday: messages.messagesToday,
       apiKeys: keys.total,
@@ -55,10 +60,10 @@ export async function stats(ctx: WorkspaceCtx) {
         new_users_today: people.newToday,
       },
       api_statistics: {
-        total_api_calls: messages.totalMessages,
-        api_calls_today: messages.messagesToday,
+        total_api_calls: calls.total,
+        api_calls_today: calls.today,
         total_messages: messages.totalMessages,
-        total_tokens_used: messages.totalTokensUsed,
+        total_tokens_used: tokens.total,
       },
       system_statistics: { active_sessions: sessionsBegun, timestamp },
     },

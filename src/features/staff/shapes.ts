@@ -109,9 +109,6 @@ export const personChange = shape(() =>
 export type PersonChange = Output<typeof personChange>;
 
 export const planBody = shape(() => z.strictObject({ plan: z.enum(planNames) }).meta({ id: "StaffPlan" }));
-export const reasonBody = shape(() =>
-  z.strictObject({ reason: z.string().trim().min(3).max(500) }).meta({ id: "StaffDeletion" }),
-);
 
 const staffMembers = () => ({
   id: z.string(),
@@ -193,6 +190,38 @@ export const permissionsShape = shape(() =>
       never: z.array(z.string()).meta({ description: "What no level of support may do." }),
     })
     .meta({ id: "SupportPermissions" }),
+);
+
+export const messageShape = shape(() => z.object({ message: z.string() }).meta({ id: "StaffMessage" }));
+
+export const deletionQuery = shape(() =>
+  z.object({
+    reason: z.string().trim().min(3).max(500).meta({ description: "Kept in the archive.", example: "Asked by letter" }),
+  }),
+);
+
+export const creditsBody = shape(() =>
+  z
+    .strictObject({
+      credits: z
+        .number()
+        .int()
+        .min(-100_000)
+        .max(100_000)
+        .refine((credits) => credits !== 0, "not 0")
+        .meta({ description: "On top of the daily ones; a negative number takes back what is left.", example: 50 }),
+      reason: z.string().trim().max(500).default(""),
+    })
+    .meta({ id: "CreditsChange" }),
+);
+export const creditsShape = shape(() =>
+  z
+    .object({
+      workspaceId: z.string(),
+      granted: z.number().int(),
+      left: z.number().int().meta({ description: "What is left of all that was granted." }),
+    })
+    .meta({ id: "CreditsChanged" }),
 );
 
 export const revokedShape = shape(() =>

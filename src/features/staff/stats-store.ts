@@ -8,6 +8,7 @@ import { messageLogs, systemLogs } from "#features/audit-log/tables";
 import { billingAccounts, billingInvoices } from "#features/billing/tables";
 import { conversions } from "#features/conversions/tables";
 import { files } from "#features/media/tables";
+import { usageDays } from "#features/usage/tables";
 import { workspaces } from "#features/workspaces/tables";
 
 const countIf = (condition: SQL | undefined) => sql<number>`coalesce(sum(case when ${condition} then 1 else 0 end), 0)`;
@@ -60,11 +61,21 @@ export async function messageFigures(db: Database, dayStart: number) {
     .select({
       totalMessages: count(),
       messagesToday: countIf(gte(messageLogs.at, dayStart)),
-      totalTokensUsed: sql<number>`coalesce(sum(${messageLogs.tokensUsed}), 0)`,
-      tokensToday: sql<number>`coalesce(sum(case when ${gte(messageLogs.at, dayStart)} then ${messageLogs.tokensUsed} else 0 end), 0)`,
     })
     .from(messageLogs);
-  return row ?? { totalMessages: 0, messagesToday: 0, totalTokensUsed: 0, tokensToday: 0 };
+  return row ?? { totalMessages: 0, messagesToday: 0 };
+}
+
+/** What the ledger has delivered of a meter (`usage_days`): all of it, and of the given day (UTC). */
+export async function meterFigures(db: Database, meter: "apiCalls" | "aiTokens", day: string) {
+  const [row] = await db
+    .select({
+      total: sql<number>`coalesce(sum(${usageDays.amount}), 0)`,
+      today: sql<number>`coalesce(sum(case when ${usageDays.day} = ${day} then ${usageDays.amount} else 0 end), 0)`,
+    })
+    .from(usageDays)
+    .where(eq(usageDays.meter, meter));
+  return row ?? { total: 0, today: 0 };
 }
 
 export async function keyFigures(db: Database, dayStart: number) {

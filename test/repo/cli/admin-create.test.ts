@@ -75,7 +75,8 @@ function rows(project: Project, sql: string): Record<string, unknown>[] {
   return found;
 }
 
-describe("npm run admin:create", () => {
+// Up to nine processes one after the other, each of which a busy machine takes seconds to start.
+describe("npm run admin:create", { timeout: 120_000 }, () => {
   it("makes a superadmin with a workspace and an entry, and shows neither password nor hash", async () => {
     const project = makeProject();
     const { status, text, calls } = await run(project, ["--email", "Boss@Example.com", "--name", "Ada O'Neil"]);

@@ -1,7 +1,17 @@
 /** /v1/admin/users: people as administration sees and changes them. There is no way to act in another person's name. */
 import { endpoint } from "#core/endpoint";
+import { removePerson } from "../help.ts";
 import * as people from "../people.ts";
-import { peoplePage, peopleQuery, personChange, personParams, personShape, planBody, revokedShape } from "../shapes.ts";
+import {
+  deletionQuery,
+  peoplePage,
+  peopleQuery,
+  personChange,
+  personParams,
+  personShape,
+  planBody,
+  revokedShape,
+} from "../shapes.ts";
 
 export const peopleRoutes = [
   endpoint({
@@ -38,6 +48,19 @@ export const peopleRoutes = [
     returns: personShape,
     problems: ["user-not-found", "staff-rank", "staff-field-not-editable", "email-taken", "no-personal-workspace"],
     handle: (ctx, { params, body }) => people.changePersonByStaff(ctx, params.id, body),
+  }),
+  endpoint({
+    name: "adminDeleteUser",
+    method: "delete",
+    path: "/v1/admin/users/{id}",
+    summary: "End a person's account, with a reason",
+    description:
+      "By superadmins only. Sessions, keys and personal workspace end as if the owner had done it; an archive keeps id, reason, dates and a keyed hash of the address.",
+    access: "staff:own",
+    params: personParams,
+    query: deletionQuery,
+    problems: ["user-not-found", "staff-rank", "sole-owner"],
+    handle: (ctx, { params, query }) => removePerson(ctx, params.id, query.reason),
   }),
   endpoint({
     name: "adminRevokeApiKeys",

@@ -1,9 +1,13 @@
 /** /v1/support: what support sees and changes by its level, and who belongs to it. */
 import { endpoint } from "#core/endpoint";
 import { pageQuery } from "#core/page";
+import * as help from "../help.ts";
 import * as members from "../members.ts";
 import * as people from "../people.ts";
 import {
+  creditsBody,
+  creditsShape,
+  messageShape,
   newSupportBody,
   peoplePage,
   peopleQuery,
@@ -121,6 +125,31 @@ export const supportRoutes = [
     returns: personShape,
     problems: ["user-not-found", "staff-rank", "staff-field-not-editable", "email-taken", "no-personal-workspace"],
     handle: (ctx, { params, body }) => people.changePersonByStaff(ctx, params.id, body),
+  }),
+  endpoint({
+    name: "supportResetPassword",
+    method: "post",
+    path: "/v1/support/users/{id}/reset-password",
+    summary: "Mail a person a code to set a new password, and end all sessions",
+    description: "The code goes to the person's own address; staff neither see it nor set a password.",
+    access: "staff:users:password",
+    params: personParams,
+    returns: messageShape,
+    problems: ["user-not-found", "staff-rank", "user-suspended", "code-sent-recently", "code-limit-reached"],
+    handle: (ctx, { params }) => help.sendPasswordReset(ctx, params.id),
+  }),
+  endpoint({
+    name: "supportGiveCredits",
+    method: "post",
+    path: "/v1/support/users/{id}/credits",
+    summary: "Give a person's workspace credits, or take back what is left of them",
+    access: "staff:users:credits",
+    params: personParams,
+    body: creditsBody,
+    returns: creditsShape,
+    idempotent: true,
+    problems: ["user-not-found", "staff-rank", "no-personal-workspace"],
+    handle: (ctx, { params, body }) => help.giveCredits(ctx, params.id, body),
   }),
   endpoint({
     name: "supportChangePlan",
