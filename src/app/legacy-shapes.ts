@@ -119,6 +119,7 @@ export const answerShapes = {
   data: (value, { nowMs }) => ({ success: true, data: value, ...value, timestamp: iso(nowMs) }),
   items: (value) => value["items"],
   keys: (value) => ({ success: true, keys: value["items"], data: value["items"] }),
+  renewed: (value) => ({ success: true, message: "Renewed.", session: value }),
   success: (value, { nowMs }) => ({ success: true, message: value["message"] ?? "Done.", timestamp: iso(nowMs) }),
   session: (value) => {
     const session = { ...object(value["session"]), ...value };

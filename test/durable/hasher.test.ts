@@ -69,7 +69,7 @@ describe("verifying", () => {
   it.each([
     "",
     "plain text",
-    "$2b$12$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234",
+    "$2x$12$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234",
     `$argon2i$v=19$m=19456,t=2,p=1$${salt}$gy5SuVm5Z7Vw7keB9se9p87QGcomaseB/S2U1OhTsM0`,
     `$pbkdf2-sha256$i=1000$${salt}$gy5SuVm5Z7Vw7keB9se9p87QGcomaseB/S2U1OhTsM0`,
     `$argon2id$v=19$m=19456,t=2,p=1$${salt}$A`,

@@ -1,6 +1,39 @@
 /** Paths of accounts, sign-in and sessions in systems A to D. */
 import type { Alias } from "../legacy-paths.ts";
 
+const usersLegacy = (
+  [
+    ["POST", "register"],
+    ["POST", "login"],
+    ["POST", "logout"],
+    ["GET", "profile"],
+    ["PUT", "profile"],
+    ["GET", "api-key"],
+    ["POST", "api-key/regenerate"],
+    ["PUT", "email"],
+    ["PUT", "password"],
+    ["DELETE", "account"],
+  ] as const
+).map(([method, name]): Alias => ({ system: "B", method, from: `/v1/users-legacy/${name}`, to: `/v1/users/${name}` }));
+
+/** The editor extension's, at the root. */
+const extension = (
+  [
+    ["POST", "/auth/register"],
+    ["POST", "/auth/login"],
+    ["POST", "/auth/login-json"],
+    ["POST", "/auth/refresh"],
+    ["GET", "/auth/me"],
+    ["GET", "/auth/vscode-config"],
+    ["POST", "/auth/forgot-password"],
+    ["POST", "/auth/reset-password"],
+    ["GET", "/users/me"],
+    ["PUT", "/users/me"],
+    ["GET", "/users/preferences"],
+    ["PUT", "/users/preferences"],
+  ] as const
+).map(([method, path]): Alias => ({ system: "C", method, from: path, to: `/v1${path}` }));
+
 export const accounts: Alias[] = [
   {
     system: "A",
@@ -39,4 +72,26 @@ export const accounts: Alias[] = [
   { system: "C", method: "GET", from: "/auth/:provider/login", to: "/v1/auth/:provider/login" },
   { system: "C", method: "GET", from: "/auth/:provider/callback", to: "/v1/auth/:provider/callback" },
   { system: "C", method: "POST", from: "/auth/token", to: "/v1/auth/token" },
+  { system: "D", method: "POST", from: "/api/auth/password-reset", to: "/v1/auth/forgot-password", answer: "success" },
+  {
+    system: "D",
+    method: "POST",
+    from: "/api/auth/password-reset/confirm",
+    to: "/v1/auth/reset-password",
+    answer: "success",
+  },
+  {
+    system: "D",
+    method: "POST",
+    from: "/api/auth/delete-account",
+    to: "/v1/users/account",
+    toMethod: "DELETE",
+    answer: "success",
+  },
+  ...usersLegacy,
+  { system: "B", method: "POST", from: "/v1/users-legacy/refresh", to: "/v1/auth/refresh", answer: "renewed" },
+  ...extension,
+  { system: "C", method: "POST", from: "/auth/signup", to: "/v1/auth/register" },
+  { system: "C", method: "POST", from: "/auth/logout", to: "/v1/auth/logout", answer: "success" },
+  { system: "C", method: "GET", from: "/users/:userId", to: "/v1/users/me?userId=:userId" },
 ];

@@ -27,7 +27,11 @@ export function hashPassword(password: string, salt: Uint8Array): string {
 }
 
 /** Constant in time over where the two hashes differ. The caller has refused costly strings (`isTooCostly`). */
-export function matchesPassword(password: string, expected: PasswordHash): boolean {
+export async function matchesPassword(password: string, expected: PasswordHash): Promise<boolean> {
+  if (expected.algorithm === "bcrypt") {
+    const { compare } = await import("bcryptjs");
+    return compare(password, expected.text);
+  }
   const actual = expected.algorithm === "argon2id" ? argon2id(password, expected) : scrypt(password, expected);
   return timingSafeEqual(actual, expected.hash);
 }

@@ -10,7 +10,7 @@ import { currentProfile, isOutdated, isTooCostly, parsePhc } from "./phc.ts";
 export type HashRefusal = { ok: false; reason: "busy"; waiting: number } | { ok: false; reason: "too-long" };
 export type HashOutcome = { ok: true; phc: string } | HashRefusal;
 
-/** `unsupported`: no PHC string of argon2id or scrypt. `too-costly`: over 20 MiB, or over 80 MiB times passes. */
+/** `unsupported`: no string of argon2id, scrypt or bcrypt. `too-costly`: over 20 MiB, over 80 MiB times passes, or bcrypt above cost 12. */
 export type VerifyOutcome =
   | { ok: true; matches: boolean; needsUpgrade: boolean }
   | { ok: false; reason: "unsupported" | "too-costly" }
@@ -29,7 +29,7 @@ const lateMs = 4;
 const maxRests = 12;
 
 export class Hasher extends DurableObject {
-  readonly #waiting: Array<() => void> = [];
+  readonly #waiting: Array<() => Promise<void>> = [];
   #isDraining = false;
 
   /** Makes a PHC string of the current profile with a random salt. */
@@ -57,11 +57,11 @@ export class Hasher extends DurableObject {
     return { ok: false, reason: "busy", waiting: this.#waiting.length };
   }
 
-  #inTurn<T>(work: () => T): Promise<T> {
+  #inTurn<T>(work: () => T | Promise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    this.#waiting.push(() => {
+    this.#waiting.push(async () => {
       try {
-        resolve(work());
+        resolve(await work());
       } catch (error) {
         reject(error);
       }
@@ -74,7 +74,7 @@ export class Hasher extends DurableObject {
     this.#isDraining = true;
     await scheduler.wait(0);
     while (this.#waiting.length > 0) {
-      this.#waiting.shift()?.();
+      await this.#waiting.shift()?.();
       await this.#rest();
     }
     this.#isDraining = false;

@@ -1,4 +1,4 @@
-/** Reads PHC password strings and says what they cost; it knows argon2id and scrypt and refuses everything else. */
+/** Reads password strings and says what they cost; it knows argon2id and scrypt (PHC) and bcrypt, and refuses everything else. */
 
 export interface Argon2idHash {
   algorithm: "argon2id";
@@ -20,7 +20,16 @@ export interface ScryptHash {
   hash: Uint8Array;
 }
 
-export type PasswordHash = Argon2idHash | ScryptHash;
+/** Only ever imported: what a person has here is hashed anew at the first sign-in. */
+export interface BcryptHash {
+  algorithm: "bcrypt";
+  /** Logarithm of the rounds. */
+  cost: number;
+  /** As it was imported: the algorithm's own encoding of salt and hash. */
+  text: string;
+}
+
+export type PasswordHash = Argon2idHash | ScryptHash | BcryptHash;
 
 /** OWASP's second argon2id profile (Password Storage Cheat Sheet): 19 MiB, two passes, one lane. */
 export const currentProfile = {
@@ -41,9 +50,15 @@ const argon2idPattern =
   /^\$argon2id\$(?:v=(16|19)\$)?m=([1-9]\d{0,9}),t=([1-9]\d{0,9}),p=([1-9]\d{0,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
 const scryptPattern = /^\$scrypt\$ln=([1-9]\d?),r=([1-9]\d{0,3}),p=([1-9]\d{0,3})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
 
-/** null: not a PHC string of argon2id or scrypt, or one with a salt or hash of a senseless length. */
+const bcryptPattern = /^\$2[aby]\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}$/;
+/** About 250 ms of the thread, in pieces of at most 100 ms. */
+const maxBcryptCost = 12;
+
+/** null: not a string of argon2id, scrypt or bcrypt, or one with a salt or hash of a senseless length. */
 export function parsePhc(text: string): PasswordHash | null {
   if (text.length > maxTextLength) return null;
+  const cost = bcryptPattern.exec(text)?.[1];
+  if (cost !== undefined) return { algorithm: "bcrypt", cost: Number(cost), text };
   const parsed = parseArgon2id(text) ?? parseScrypt(text);
   if (!parsed) return null;
   const isSaltSane = parsed.salt.length >= 8 && parsed.salt.length <= 64;
@@ -59,6 +74,7 @@ export function formatArgon2id(hash: Argon2idHash): string {
 }
 
 export function isTooCostly(hash: PasswordHash): boolean {
+  if (hash.algorithm === "bcrypt") return hash.cost > maxBcryptCost;
   if (hash.algorithm === "argon2id") {
     return hash.memoryKib > maxMemoryKib || hash.memoryKib * hash.passes > maxWorkKib;
   }

@@ -11,9 +11,15 @@ import { deriveKey } from "#lib/envelope";
 
 /**
  * `email-change` is one code in two halves, one for the old address and one for the new: both are proven at once or not at all.
- * `account-exists` only bounds how many such mails an address gets.
+ * `account-exists` and `reset-required` only bound how many such mails go out.
  */
-export type CodePurpose = "verify-email" | "sign-in" | "reset-password" | "email-change" | "account-exists";
+export type CodePurpose =
+  | "verify-email"
+  | "sign-in"
+  | "reset-password"
+  | "email-change"
+  | "account-exists"
+  | "reset-required";
 
 /** `subject`: a user id or a normalised address. `boundTo`: what else must be the same when the code comes back. */
 export interface CodeName {

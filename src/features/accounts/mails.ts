@@ -1,8 +1,9 @@
 /** The mails that this feature sends. What a mail tells is sealed in its row; a code is in no log and no other row. */
 import type { Ctx } from "#core/context";
 import { commitWithJobs, type Enqueued } from "#core/job";
+import { Problem } from "#core/problem";
 import { mailJob } from "#features/notifications/service";
-import { shortLifeMinutes } from "./codes.ts";
+import { issueCode, shortLifeMinutes } from "./codes.ts";
 import { resetToken } from "./rules.ts";
 import type { UserRow } from "./tables.ts";
 
@@ -52,7 +53,13 @@ export function passwordChangedMail(ctx: MailCtx, user: Reader): Enqueued {
 }
 
 /** To somebody whose imported password cannot be checked here. */
-export function resetRequiredMail(ctx: MailCtx, user: Reader): Enqueued {
+export async function requireReset(ctx: Ctx, user: Reader): Promise<void> {
+  try {
+    await issueCode(ctx, { purpose: "reset-required", subject: user.id });
+  } catch (error) {
+    if (error instanceof Problem) return;
+    throw error;
+  }
   const link = `${ctx.settings.publicUrl}/console/reset-password`;
-  return mailJob(ctx, { template: "password-reset-required", ...to(user), data: { link } });
+  await commitWithJobs(ctx, [], [mailJob(ctx, { template: "password-reset-required", ...to(user), data: { link } })]);
 }

@@ -187,6 +187,9 @@ export const meShape = shape(() =>
     })
     .meta({ id: "Me" }),
 );
+/** Older clients name themselves. */
+export const ownQuery = shape(() => z.object({ userId: z.string().max(64).optional() }));
+
 export const messageShape = shape(() => z.object({ message: z.string() }).meta({ id: "Message" }));
 export const jwksShape = shape(() =>
   z.object({ keys: z.array(z.record(z.string(), z.string())) }).meta({ id: "JsonWebKeySet" }),

@@ -23,7 +23,7 @@ import { busy, hasherChoice } from "./hashing.ts";
 import { addressHash } from "./rules.ts";
 import { makeSessionKey } from "./session-keys.ts";
 import { openTokens, type SessionChoice } from "./sessions.ts";
-import { announceNewDevice } from "./mails.ts";
+import { announceNewDevice, requireReset } from "./mails.ts";
 import { inPlace } from "./sign-in-places.ts";
 import type { TokenShape } from "./shapes.ts";
 import { findByEmail, findById, findByUsername, isStalePassword, replacePassword, updateUser } from "./store.ts";
@@ -189,9 +189,23 @@ async function comparePassword(
     await signInAbandoned(ctx.objects.SESSION_STORE, attempt.lock);
     throw busy();
   }
-  const inactive = user && user.status !== "active" ? "account_inactive" : "invalid_password";
-  signInFailed(ctx, user, user ? inactive : "user_not_found");
+  if (user && !verified.ok) await refuseImported(ctx, user, password);
+  signInFailed(ctx, user, reasonOf(user));
   throw new Problem("sign-in-failed");
+}
+
+function reasonOf(user: UserRow | null): FailureReason {
+  if (!user) return "user_not_found";
+  return user.status === "active" ? "invalid_password" : "account_inactive";
+}
+
+/**
+ * The hash was imported and cannot be checked here: it costs what any other comparison costs, and the person gets a mail, within the
+ * limits on mails to one address. Who never had a password (another way to sign in) gets none.
+ */
+async function refuseImported(ctx: Ctx, user: UserRow, password: string): Promise<void> {
+  await verifyAgainstNothing(ctx.objects.HASHER, password, hasherChoice(ctx));
+  if (user.status === "active" && user.passwordPhc.startsWith("$")) ctx.later(requireReset(ctx, user));
 }
 
 type FailureReason = "user_not_found" | "account_inactive" | "account_locked" | "invalid_password" | "role_missing";

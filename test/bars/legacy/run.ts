@@ -14,6 +14,7 @@ import { replayConversions } from "./conversions.ts";
 import { replayApiKeys, replayEncryptionKeys, replayPages } from "./keys.ts";
 import { replaySubscriptions } from "./subscriptions.ts";
 import { replayFastApi, replayVersionTwo } from "./later-clients.ts";
+import { replayExtension, replayUsers } from "./users.ts";
 import { replayWorkspaces } from "./workspaces.ts";
 
 interface LegacyMutant extends MutantRun {
@@ -77,6 +78,8 @@ async function replay(stage: Stage, client: LegacyClient): Promise<void> {
   const sections: Record<string, Section> = {
     pages: replayPages,
     accounts: replayAccounts,
+    users: replayUsers,
+    extension: (calls) => replayExtension(calls, stage),
     // Before anything is sealed: sealing makes the user key that is asked for here.
     "encryption keys": (calls) => replayEncryptionKeys(calls, person),
     conversions: (calls) => replayConversions(calls, person),

@@ -1,9 +1,10 @@
 /** What a person changes about the own account. */
 import { endpoint } from "#core/endpoint";
+import { Problem } from "#core/problem";
 import { doneShape } from "../code-shapes.ts";
 import { changePassword } from "../passwords.ts";
 import { changeProfile, me } from "../profile.ts";
-import { changePasswordBody, meShape, profileBody } from "../shapes.ts";
+import { changePasswordBody, meShape, ownQuery, profileBody } from "../shapes.ts";
 
 export const profileRoutes = [
   endpoint({
@@ -12,9 +13,13 @@ export const profileRoutes = [
     path: "/v1/users/me",
     summary: "The signed-in person's profile",
     access: "signed-in",
+    query: ownQuery,
     returns: meShape,
     problems: ["user-not-found"],
-    handle: (ctx) => me(ctx),
+    handle: (ctx, { query }) => {
+      if (query.userId !== undefined && query.userId !== ctx.userId) throw new Problem("user-not-found");
+      return me(ctx);
+    },
   }),
   endpoint({
     name: "changeProfile",
