@@ -6,7 +6,7 @@ import { zodToOpenAPIRegistry } from "@asteasolutions/zod-to-openapi";
 import { OpenAPIHono } from "@hono/zod-openapi";
 import * as z from "zod";
 import { isOpenForm } from "#core/open-forms";
-import { isPermission } from "#core/access";
+import { isPermission, isStaffPermission } from "#core/access";
 import type { AnyEndpoint } from "#core/endpoint";
 import { type ProblemCode, problemKinds } from "#core/problem";
 import { features } from "#app/features";
@@ -72,6 +72,8 @@ function describe(spec: AnyEndpoint, tag: string): RouteConfig {
     tags: [tag],
     security: spec.access === "public" ? [] : [{ bearer: [] }, { apiKey: [] }],
     ...(spec.access === "public" ? { "x-public": true } : { "x-access": spec.access }),
+    ...(spec.exceptSubUsers ? { "x-access-except": ["sub-user"] } : {}),
+    ...(spec.workspaceParam === undefined ? {} : { "x-workspace-param": spec.workspaceParam }),
     request: requestOf(spec),
     responses: { ...answerOf(spec), ...problemsOf(spec) },
   } as RouteConfig;
@@ -150,10 +152,17 @@ function impliedProblems(spec: AnyEndpoint): ProblemCode[] {
     );
   if (spec.limit) codes.push("rate-limited");
   if (isOpenForm(spec.name)) codes.push("human-check-failed", "human-check-unavailable");
-  if (spec.access === "session") codes.push("session-required");
-  if (isPermission(spec.access)) codes.push("permission-denied");
+  codes.push(...refusalsOf(spec));
   if (spec.body) codes.push("invalid-json", "unsupported-content-type", "body-too-large");
   if (spec.body || spec.query || spec.params) codes.push("validation-failed");
   if (spec.idempotent) codes.push("idempotency-key-invalid", "idempotency-key-reused", "idempotency-key-running");
+  return codes;
+}
+
+function refusalsOf({ access, exceptSubUsers }: AnyEndpoint): ProblemCode[] {
+  const codes: ProblemCode[] = access === "session" ? ["session-required"] : [];
+  if (exceptSubUsers) codes.push("permission-denied");
+  if (isPermission(access)) codes.push("permission-denied", "endpoint-not-allowed");
+  if (isStaffPermission(access)) codes.push("staff-only");
   return codes;
 }

@@ -2,7 +2,7 @@
  * From a request to who asks: reads exactly one credential, checks it, and settles the one workspace that the request acts in.
  * The warm path touches memory only. A foreign workspace and an unknown one get the same answer.
  */
-import { needsFreshCheck, isPermission, isStaffPermission, mayDo, staffHas } from "#core/access";
+import { needsFreshCheck, isPermission, isStaffPermission, mayDo, staffHas, type StaffPermission } from "#core/access";
 import type { Actor, Ctx, WorkspaceCtx } from "#core/context";
 import type { AnyEndpoint } from "#core/endpoint";
 import { personalWorkspaceId } from "#core/ids";
@@ -39,7 +39,7 @@ export interface SignedIn {
 
 /** What is asked for: the operation, and the workspace when the operation's own path names it. */
 export interface Asked {
-  spec: Pick<AnyEndpoint, "access" | "name" | "path">;
+  spec: Pick<AnyEndpoint, "access" | "name" | "path" | "exceptSubUsers">;
   workspaceId: string | null;
 }
 
@@ -235,14 +235,24 @@ function selectedWorkspace(request: Request): string | null {
 export function requireAccess({ actor, subUser }: SignedIn, spec: Asked["spec"]): void {
   const { access } = spec;
   if (access === "session" && actor.kind !== "user") throw new Problem("session-required");
-  if (isStaffPermission(access)) {
-    if (actor.kind === "user" && actor.staff && staffHas(actor.staff, access)) return;
-    throw new Problem("staff-only", { members: { requiredPermission: access } });
-  }
+  if (subUser) requireWithin(subUser, spec);
+  if (isStaffPermission(access)) return requireStaff(actor, access);
   if (!isPermission(access)) return;
   const allowed = actor.kind === "user" ? mayDo(actor, access) : actor.scopes.includes(access);
   if (!allowed) throw new Problem("permission-denied", { members: { requiredPermission: access } });
-  if (subUser && !isEndpointAllowed(subUser, spec)) throw new Problem("endpoint-not-allowed");
+}
+
+function requireStaff(actor: SignedIn["actor"], access: StaffPermission): void {
+  if (actor.kind === "user" && actor.staff && staffHas(actor.staff, access)) return;
+  throw new Problem("staff-only", { members: { requiredPermission: access } });
+}
+
+/** Its own account a sub-user reaches always; all that asks for a permission has to be among its endpoints. */
+function requireWithin(subUser: SubUserGrant, spec: Asked["spec"]): void {
+  if (spec.exceptSubUsers)
+    throw new Problem("permission-denied", { detail: "A sub-user belongs to one workspace, and to that for good." });
+  if (isPermission(spec.access) && permissionsOf(subUser).includes(spec.access) && !isEndpointAllowed(subUser, spec))
+    throw new Problem("endpoint-not-allowed");
 }
 
 /** The context of a signed-in request, after its own request limit was taken. */

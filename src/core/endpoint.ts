@@ -48,6 +48,8 @@ interface Words<A extends Access, Params extends Schema, Query extends Schema> {
   summary: string;
   description?: string;
   access: A;
+  /** Sub-users are refused, although the operation asks for no permission. */
+  exceptSubUsers?: true;
   /** The parameter of the path that names the workspace to act in; it wins over `X-Workspace-Id`. */
   workspaceParam?: string;
   /** The limit of an open operation; signed-in callers are always counted against their own. */

@@ -42,6 +42,21 @@ export function liftLimits(stateDir: string): void {
   }
 }
 
+export interface Change {
+  sql: string;
+  values: (string | number | null)[];
+}
+
+/** Changes the product's own database. The server must be stopped. */
+export function changeState(stateDir: string, changes: readonly Change[]): void {
+  const database = new DatabaseSync(onlyWith(stateDir, databaseFiles, "workspaces"));
+  try {
+    for (const { sql, values } of changes) database.prepare(sql).run(...values);
+  } finally {
+    database.close();
+  }
+}
+
 /** miniflare keeps a `metadata.sqlite` beside the data of a kind. */
 function filesOf(stateDir: string, pattern: string): string[] {
   return globSync(join(stateDir, pattern)).filter((file) => !file.endsWith("metadata.sqlite"));

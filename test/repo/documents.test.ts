@@ -1,12 +1,15 @@
 /** The published surface: every operation of the list is in the document with what a client needs, and the documents name real things. */
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { permissionNames, staffPermissionNames } from "#core/access";
 
 interface Operation {
   operationId?: string;
   summary?: string;
   tags?: string[];
   security?: unknown[];
+  "x-public"?: boolean;
+  "x-access"?: string;
   responses?: Record<string, { content?: Record<string, { schema?: object }> }>;
 }
 
@@ -46,6 +49,14 @@ describe("the OpenAPI document", () => {
       if (status.startsWith("2"))
         for (const [, content] of json) expect(Object.keys(content.schema ?? {}).length).toBeGreaterThan(0);
     }
+  });
+
+  it("declares who may call each operation, in words that the product knows", () => {
+    const words: readonly string[] = ["signed-in", "session", ...permissionNames, ...staffPermissionNames];
+    const lacking = [...published].filter(
+      ([, operation]) => operation["x-public"] !== true && !words.includes(operation["x-access"] ?? ""),
+    );
+    expect(lacking.map(([name]) => name)).toEqual([]);
   });
 
   it("names each operation once", () => {

@@ -153,8 +153,7 @@ export async function accept(ctx: WorkspaceCtx, token: string) {
   const row = await findByToken(ctx.db, hashOf(token));
   if (!row || row.kind !== "member" || row.role === null) throw new Problem("invitation-not-found");
   const person = await findById(ctx.db, ctx.userId);
-  if (!person || person.email !== row.email || person.parentWorkspaceId !== null)
-    throw new Problem("invitation-foreign");
+  if (!person || person.email !== row.email) throw new Problem("invitation-foreign");
   if (ctx.settings.emailVerification.enabled && person.emailVerifiedAt === null)
     throw new Problem("invitation-address-unverified");
   requireUsable(ctx, row);

@@ -123,7 +123,6 @@ export async function removeMember(ctx: WorkspaceCtx, userId: string): Promise<v
 }
 
 export async function leave(ctx: WorkspaceCtx): Promise<void> {
-  if (ctx.subUser) throw new Problem("permission-denied", { detail: "A sub-user belongs to its workspace." });
   const member = await getMember(ctx, ctx.userId);
   await commit(
     ctx,

@@ -58,6 +58,7 @@ export const invitationRoutes = [
     path: "/v1/invitations/{token}/accept",
     summary: "Join the workspace that the mailed token is for",
     access: "session",
+    exceptSubUsers: true,
     params: tokenParams,
     returns: acceptedShape,
     problems: [

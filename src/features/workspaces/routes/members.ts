@@ -98,6 +98,7 @@ export const memberRoutes = [
     workspaceParam: "id",
     summary: "Leave a workspace",
     access: "session",
+    exceptSubUsers: true,
     params: workspaceParams,
     problems: ["member-not-found", "last-owner", "role-changed-meanwhile", "permission-denied"],
     handle: (ctx) => members.leave(ctx),

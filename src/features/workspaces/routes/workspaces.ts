@@ -33,6 +33,7 @@ export const workspaceRoutes = [
     path: "/v1/workspaces",
     summary: "Make a workspace; its maker owns it",
     access: "session",
+    exceptSubUsers: true,
     idempotent: true,
     body: createWorkspaceBody,
     returns: workspaceShape,
