@@ -1,4 +1,5 @@
 /** Reads (and once, before a run, changes) the files in which a stopped local server keeps its state. Never opened beside a running one. */
+import { randomBytes } from "node:crypto";
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -21,7 +22,8 @@ export function readState(stateDir: string): LocalState {
   return {
     database: (sql) => query(onlyWith(stateDir, databaseFiles, "jobs"), sql),
     bucket: (sql) => query(onlyWith(stateDir, bucketFiles, "_mf_objects"), sql),
-    objects: (className, sql) => filesOf(stateDir, `v3/do/*-${className}/*.sqlite`).flatMap((file) => query(file, sql)),
+    objects: (className, sql) =>
+      filesOf(stateDir, `v3/do/*-${className}/*.sqlite`).flatMap((file) => queryIfThere(file, sql)),
   };
 }
 
@@ -57,6 +59,42 @@ export function changeState(stateDir: string, changes: readonly Change[]): void 
   }
 }
 
+/** Makes copies of a person's row, with the same password and other addresses; returns the addresses. The server must be stopped. */
+export function multiplyPerson(stateDir: string, { userId, count }: { userId: string; count: number }): string[] {
+  const database = new DatabaseSync(onlyWith(stateDir, databaseFiles, "workspaces"));
+  try {
+    const row = database.prepare("SELECT * FROM users WHERE id = ?").get(userId);
+    if (!row) throw new Error(`There is no person ${userId}.`);
+    const names = Object.keys(row);
+    const insert = database.prepare(
+      `INSERT INTO users (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`,
+    );
+    const emails: string[] = [];
+    database.exec("BEGIN");
+    for (let index = 0; index < count; index += 1) {
+      const id = `${userId.slice(0, -6)}${String(index).padStart(6, "0")}`;
+      const email = `copy-${randomBytes(6).toString("hex")}@example.com`;
+      const copy = { ...row, id, email, username: null, username_key: null } as typeof row;
+      insert.run(...names.map((name) => copy[name] ?? null));
+      emails.push(email);
+    }
+    database.exec("COMMIT");
+    return emails;
+  } finally {
+    database.close();
+  }
+}
+
+/** Gives a person a role in the whole product. The server must be stopped. */
+export function setRole(stateDir: string, { userId, role }: { userId: string; role: string }): void {
+  const database = new DatabaseSync(onlyWith(stateDir, databaseFiles, "workspaces"));
+  try {
+    database.prepare("UPDATE users SET role = ? WHERE id = ?").run(role, userId);
+  } finally {
+    database.close();
+  }
+}
+
 /** miniflare keeps a `metadata.sqlite` beside the data of a kind. */
 function filesOf(stateDir: string, pattern: string): string[] {
   return globSync(join(stateDir, pattern)).filter((file) => !file.endsWith("metadata.sqlite"));
@@ -70,6 +108,16 @@ function onlyWith(stateDir: string, pattern: string, table: string): string {
   if (file === undefined || found.length > 1)
     throw new Error(`${found.length} files of ${pattern} have a table ${table}; one was expected.`);
   return file;
+}
+
+/** Objects of one class serve several purposes, and make their tables when they are first needed. */
+function queryIfThere<Shape extends object>(file: string, sql: string): Shape[] {
+  try {
+    return query(file, sql);
+  } catch (error) {
+    if ((error as Error).message.includes("no such table")) return [];
+    throw error;
+  }
 }
 
 function query<Shape extends object>(file: string, sql: string): Shape[] {

@@ -1,27 +1,44 @@
 /** From what a mail is told to its subject, HTML and plain text. Loaded with the first mail only. */
 import type { MailData, MailTemplate } from "../mail-data.ts";
-import * as account from "./account-letters.ts";
+import {
+  accountExists,
+  emailChange,
+  newSignIn,
+  passwordChanged,
+  passwordResetRequired,
+  resetPassword,
+  signInCode,
+  verifyEmail,
+} from "./account-letters.ts";
 import type { Block, Letter } from "./blocks.ts";
 import { Layout } from "./layout.tsx";
 import { oneLine } from "./words.ts";
-import * as workspace from "./workspace-letters.ts";
+import {
+  invitation,
+  paymentFailed,
+  quotaNotice,
+  subscriptionChanged,
+  subUserInvitation,
+  trialEnding,
+  webhookDisabled,
+} from "./workspace-letters.ts";
 
 const letters: { [Template in MailTemplate]: (data: MailData[Template]) => Letter } = {
-  "verify-email": account.verifyEmail,
-  "sign-in-code": account.signInCode,
-  "reset-password": account.resetPassword,
-  "email-change": account.emailChange,
-  "account-exists": account.accountExists,
-  "password-changed": account.passwordChanged,
-  "new-sign-in": account.newSignIn,
-  "password-reset-required": account.passwordResetRequired,
-  invitation: workspace.invitation,
-  "sub-user-invitation": workspace.subUserInvitation,
-  "quota-notice": workspace.quotaNotice,
-  "payment-failed": workspace.paymentFailed,
-  "trial-ending": workspace.trialEnding,
-  "subscription-changed": workspace.subscriptionChanged,
-  "webhook-disabled": workspace.webhookDisabled,
+  "verify-email": verifyEmail,
+  "sign-in-code": signInCode,
+  "reset-password": resetPassword,
+  "email-change": emailChange,
+  "account-exists": accountExists,
+  "password-changed": passwordChanged,
+  "new-sign-in": newSignIn,
+  "password-reset-required": passwordResetRequired,
+  invitation,
+  "sub-user-invitation": subUserInvitation,
+  "quota-notice": quotaNotice,
+  "payment-failed": paymentFailed,
+  "trial-ending": trialEnding,
+  "subscription-changed": subscriptionChanged,
+  "webhook-disabled": webhookDisabled,
 };
 
 export interface Rendered {

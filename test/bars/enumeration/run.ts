@@ -1,0 +1,227 @@
+/**
+ * Does an answer, or the time that it takes, tell whether an address has an account? Sign-in, forgotten passwords, mailed codes, asking
+ * for another one and guessing them, for known and unknown addresses in turn. `npm run bar:enumeration`
+ */
+import { type Bar, type BarOptions, type BarResult, main, type MutantRun, note } from "../options.ts";
+import { signUp } from "../people.ts";
+import { type Chance, makeChance } from "../random.ts";
+import { openStage, type Patch, type Stage } from "../stage.ts";
+import { multiplyPerson } from "../state.ts";
+import { type Answer, makeAddresses, post } from "../strangers.ts";
+import { differenceOf, distanceOf, faceOf, median } from "./compare.ts";
+
+interface EnumerationMutant extends MutantRun {
+  patches: Patch[];
+}
+
+const accounts = "src/features/accounts";
+
+const mutants: EnumerationMutant[] = [
+  {
+    name: "no-hash-for-nobody",
+    provenBy: "time: sign-in",
+    patches: [
+      {
+        file: `${accounts}/sign-in.ts`,
+        find: "await verifyAgainstNothing(ctx.objects.HASHER, password, hasherChoice(ctx))",
+        replace: "{ ok: true as const, matches: false, needsUpgrade: false }",
+      },
+    ],
+  },
+  {
+    name: "told-by-status",
+    provenBy: "answer: forgot",
+    patches: [
+      {
+        file: `${accounts}/asked-codes.ts`,
+        find: "async function sendAskedCode(ctx: Ctx, { purpose, address, subject }: Asked) {",
+        replace: `async function sendAskedCode(ctx: Ctx, { purpose, address, subject }: Asked) {
+  if (!(await findByEmail(ctx.db, address))) throw new Problem("user-not-found");`,
+      },
+    ],
+  },
+  {
+    name: "no-job-for-nobody",
+    provenBy: "time: forgot",
+    patches: [
+      {
+        file: `${accounts}/asked-codes.ts`,
+        find: "await commitWithJobs(ctx, [], [mailCodeJob.row(owner, { purpose, address, sealed })]);",
+        replace: `if (await findByEmail(ctx.db, address))
+    await commitWithJobs(ctx, [], [mailCodeJob.row(owner, { purpose, address, sealed })]);`,
+      },
+    ],
+  },
+];
+
+export const bar: Bar = { name: "enumeration", mutants, run };
+
+const share = 0.05;
+/** Medians of so few need more of them when they lie apart: all that were taken count, never only the last. */
+const maxBatches = 4;
+/** Fewer than the 30 a minute that are mailed for one network address. */
+const usesOfAddress = 20;
+/** A guess of a code that was never made: letters are no digits. */
+const wrongCode = "none";
+
+interface Operation {
+  name: string;
+  path: string;
+  body(email: string): Record<string, string>;
+  /** How often each address is asked; what it is answered may change with each time. */
+  times: number;
+  /** Each costs a hash: it takes long and varies little, so that fewer are enough. */
+  hashes?: true;
+  /** Which of the times are measured. */
+  measured: [first: number, last: number];
+}
+
+const wrongPassword = { password: "not the password of anybody" };
+const operations: Operation[] = [
+  // The fifth failure locks: those after it are compared and not measured.
+  {
+    name: "sign-in",
+    hashes: true,
+    path: "/v1/auth/login",
+    body: (email) => ({ email, ...wrongPassword }),
+    times: 7,
+    measured: [1, 4],
+  },
+  { name: "forgot", path: "/v1/auth/forgot-password", body: (email) => ({ email }), times: 1, measured: [1, 1] },
+  { name: "forgot again", path: "/v1/auth/forgot-password", body: (email) => ({ email }), times: 2, measured: [1, 2] },
+  { name: "mailed code", path: "/v1/auth/email-code", body: (email) => ({ email }), times: 1, measured: [1, 1] },
+  { name: "resend", path: "/v1/auth/email-code", body: (email) => ({ email }), times: 2, measured: [1, 2] },
+  {
+    name: "guess",
+    path: "/v1/auth/email-code/verify",
+    body: (email) => ({ email, code: wrongCode }),
+    times: 7,
+    measured: [1, 4],
+  },
+  {
+    name: "reset",
+    hashes: true,
+    path: "/v1/auth/reset-password",
+    body: (email) => ({ email, code: wrongCode, newPassword: "another long enough one" }),
+    times: 7,
+    measured: [1, 4],
+  },
+];
+
+/** Addresses of each kind in one batch. */
+interface Counts {
+  addresses: number;
+  hashAddresses: number;
+}
+
+const full: Counts = { addresses: 400, hashAddresses: 150 };
+const reduced: Counts = { addresses: 40, hashAddresses: 10 };
+const least: Counts = { addresses: 20, hashAddresses: 5 };
+
+interface Sample {
+  known: number[];
+  unknown: number[];
+}
+
+async function run(options: BarOptions, variant: string | null): Promise<BarResult> {
+  const ownCounts = options.quick ? reduced : full;
+  const counts = variant === null ? ownCounts : least;
+  note(`enumeration${variant === null ? "" : `, mutant ${variant}`}: ${JSON.stringify(counts)}`);
+  const chance = makeChance(options.seed);
+  const stage = await openStage(mutants.find(({ name }) => name === variant)?.patches ?? []);
+  try {
+    const known = await populate(stage, counts.addresses * maxBatches);
+    const samples = new Map<string, Sample>(operations.map(({ name }) => [name, { known: [], unknown: [] }]));
+    const violations = new Set<string>();
+    const sides = { known: makeAddresses(1, usesOfAddress), unknown: makeAddresses(2, usesOfAddress) };
+    let requests = 0;
+    let batches = 0;
+    for (; batches < maxBatches && (batches === 0 || apart(samples).length > 0); batches += 1) {
+      const people = known.slice(batches * counts.addresses, (batches + 1) * counts.addresses);
+      for (const operation of operations) {
+        const asked = operation.hashes ? people.slice(0, counts.hashAddresses) : people;
+        const sample = samples.get(operation.name) ?? { known: [], unknown: [] };
+        requests += await ask({ stage, chance, sides, violations }, operation, { people: asked, sample });
+      }
+      note(`enumeration: batch ${batches + 1}, ${requests} requests`);
+      if (variant !== null) break;
+    }
+    for (const name of apart(samples)) violations.add(`time: ${name} ${JSON.stringify(figureOf(samples.get(name)))}`);
+    const medians = Object.fromEntries([...samples].map(([name, sample]) => [name, figureOf(sample)]));
+    return { ok: violations.size === 0, counts, batches, requests, medians, violations: [...violations] };
+  } finally {
+    await stage.remove();
+  }
+}
+
+/** People who have accounts; the first is made as everybody is, the others are copies. */
+async function populate(stage: Stage, count: number): Promise<string[]> {
+  await stage.start();
+  const person = await signUp(stage.url);
+  await stage.stop();
+  const emails = multiplyPerson(stage.stateDir, { userId: person.userId, count });
+  await stage.start();
+  await warmUp(stage, person.email);
+  return emails;
+}
+
+/** What is loaded with its first use shall not be measured with one side. */
+async function warmUp({ url }: Stage, email: string): Promise<void> {
+  for (const { path, body } of operations) {
+    for (const address of [email, "warm-up@example.com"])
+      for (let time = 0; time < 3; time += 1) await post(`${url}${path}`, body(address), `10.0.0.${time + 1}`);
+  }
+}
+
+interface Asking {
+  stage: Stage;
+  chance: Chance;
+  /** From where the next request of a side comes: both have used up the same of every limit. */
+  sides: Record<"known" | "unknown", () => string>;
+  violations: Set<string>;
+}
+
+/** Each known address beside an unknown one of the same form, in an order that chance decides. */
+async function ask(
+  { stage, chance, sides, violations }: Asking,
+  operation: Operation,
+  { people, sample }: { people: readonly string[]; sample: Sample },
+): Promise<number> {
+  const { name, path, body, times, measured } = operation;
+  let requests = 0;
+  for (const email of people) {
+    const stranger = email.replace("copy-", "none-");
+    for (let time = 1; time <= times; time += 1) {
+      const answers: Partial<Record<"known" | "unknown", Answer>> = {};
+      for (const side of chance.shuffle(["known", "unknown"] as const))
+        answers[side] = await post(`${stage.url}${path}`, body(side === "known" ? email : stranger), sides[side]());
+      requests += 2;
+      if (!answers.known || !answers.unknown) throw new Error("an answer is missing");
+      const difference = differenceOf(faceOf(answers.known), faceOf(answers.unknown));
+      if (difference.length > 0)
+        violations.add(`answer: ${name}, time ${time}: ${difference.join(" | ")}`.slice(0, 500));
+      if (time < measured[0] || time > measured[1]) continue;
+      sample.known.push(answers.known.tookMs);
+      sample.unknown.push(answers.unknown.tookMs);
+    }
+  }
+  return requests;
+}
+
+function apart(samples: ReadonlyMap<string, Sample>): string[] {
+  return [...samples].filter(([, { known, unknown }]) => distanceOf(known, unknown) > share).map(([name]) => name);
+}
+
+function figureOf(sample: Sample | undefined) {
+  if (!sample) return null;
+  const { known, unknown } = sample;
+  const rounded = (value: number) => Math.round(value * 1_000) / 1_000;
+  return {
+    samples: known.length,
+    knownMs: rounded(median(known)),
+    unknownMs: rounded(median(unknown)),
+    apart: rounded(distanceOf(known, unknown)),
+  };
+}
+
+if (import.meta.main) await main(bar);
