@@ -93,6 +93,6 @@ export const identityProblems = {
   "use-oauth": {
     status: 410,
     title: "This sign-in is gone",
-    suggestion: "It trusted what the client said. Sign in with a password.",
+    suggestion: "It trusted what the client said. Begin at POST /v1/auth/oauth/initiate.",
   },
 } as const satisfies Record<string, ProblemKind>;

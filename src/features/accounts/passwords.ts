@@ -5,6 +5,7 @@ import { commitWithJobs } from "#core/job";
 import { passwordChangeLimit } from "#core/limits";
 import { Problem } from "#core/problem";
 import { signInSucceeded } from "#durable/session-store/client";
+import { dropUnprovenWays } from "#features/sign-in-methods/store";
 import { checkCode } from "./codes.ts";
 import { passwordChangedMail } from "./mails.ts";
 import { currentUser, hash, refuseCommonPassword, requirePassword } from "./people.ts";
@@ -78,7 +79,9 @@ async function setPassword(ctx: Ctx, address: string, passwordPhc: string): Prom
     target: user.id,
   });
   await endAllSessions(ctx, user.id, { reason: "password-changed" });
-  await commitWithJobs(ctx, [updateUser(ctx.db, user.id, change), entry], [passwordChangedMail(ctx, user)]);
+  const unproven = user.emailVerifiedAt === null ? dropUnprovenWays(ctx.db, user.id) : [];
+  const statements = [updateUser(ctx.db, user.id, change), entry, ...unproven];
+  await commitWithJobs(ctx, statements, [passwordChangedMail(ctx, user)]);
   await endAllSessions(ctx, user.id, { reason: "password-changed" });
   await Promise.all(
     [user.email, user.usernameKey].map(async (name) => {

@@ -10,6 +10,7 @@ import { Problem } from "#core/problem";
 import { findByEmail, findById, insertUser } from "#features/accounts/store";
 import { enter, homeWorkspaceId, newUserRow, type SessionChoice } from "#features/accounts/service";
 import type { UserRow } from "#features/accounts/tables";
+import { notify } from "#features/notifications/service";
 import { insertPersonalWorkspace } from "#features/workspaces/service";
 import { requireSecondFactor } from "./check.ts";
 import { answersChallenge, hasPassword, noPasswordPhc } from "./rules.ts";
@@ -144,6 +145,14 @@ export async function linkArrived(ctx: Ctx, arrival: Extract<Arrival, { kind: "l
     await ctx.db.batch([
       store.insertIdentity(ctx.db, row),
       auditEntry(acting, "identity.linked", { target: row.id, details: { provider, userId } }),
+      ...notify(ctx, {
+        userId,
+        workspaceId: acting.workspaceId,
+        kind: "security",
+        title: "Sign-in by a provider added",
+        body: `An account at ${provider} opens your account from now on. If that was not you, remove it and end all sessions.`,
+        data: { identityId: row.id },
+      }),
     ]);
   } catch (error) {
     throw store.isIdentityTaken(error) ? new Problem("identity-taken") : error;

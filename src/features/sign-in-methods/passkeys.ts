@@ -8,6 +8,7 @@ import type { Ctx, WorkspaceCtx } from "#core/context";
 import { Problem } from "#core/problem";
 import { enter, type SessionChoice, type SignedInUser } from "#features/accounts/service";
 import { findById } from "#features/accounts/store";
+import { notify } from "#features/notifications/service";
 import { hasPassword } from "./rules.ts";
 import * as store from "./passkey-store.ts";
 import { keepOnce, type OneTimeKind, takeOnce } from "./store.ts";
@@ -106,6 +107,14 @@ export async function register(ctx: WorkspaceCtx, response: RegistrationResponse
     await ctx.db.batch([
       store.insertPasskey(ctx.db, row),
       auditEntry(ctx, "passkey.added", { target: row.id, details: { name } }),
+      ...notify(ctx, {
+        userId: ctx.userId,
+        workspaceId: ctx.workspaceId,
+        kind: "security",
+        title: "Passkey added",
+        body: `The passkey "${name}" can sign in as you from now on. If that was not you, remove it and end all sessions.`,
+        data: { passkeyId: row.id },
+      }),
     ]);
   } catch (error) {
     throw store.isPasskeyTaken(error) ? new Problem("passkey-taken") : error;

@@ -96,6 +96,17 @@ export async function deleteIdentity(
   return deleted.length > 0;
 }
 
+/**
+ * For a reset that proves an address for the first time: whoever registered with somebody else's address must not keep a way in. An
+ * authenticator app stays, because it lets nobody in by itself.
+ */
+export function dropUnprovenWays(db: Database, userId: string): Statement[] {
+  return [
+    db.delete(signInIdentities).where(eq(signInIdentities.userId, userId)),
+    db.delete(passkeys).where(eq(passkeys.userId, userId)),
+  ];
+}
+
 export function isIdentityTaken(error: unknown): boolean {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1)
     if (cause.message.includes("sign_in_identities.issuer")) return true;

@@ -4,6 +4,7 @@ import { auditEntry } from "#core/audit";
 import { Problem } from "#core/problem";
 import { findById } from "#features/accounts/store";
 import { requireRecentPassword } from "#features/accounts/service";
+import { notify } from "#features/notifications/service";
 import { checkTotpCode, passSecondFactor, plainRecoveryCode, tryWithinLock } from "./check.ts";
 import { keyedHash, wrapSecret } from "./keys.ts";
 import { activateTotp, countUnusedCodes, findTotp, offerTotp, removeTotp, replaceRecoveryCodes } from "./totp-store.ts";
@@ -37,6 +38,11 @@ export async function activate(ctx: WorkspaceCtx, code: string) {
   await ctx.db.batch([
     activateTotp(ctx.db, row, ctx.now()),
     auditEntry(ctx, "second-factor.activated", { target: ctx.userId }),
+    ...notify(ctx, {
+      ...about(ctx),
+      title: "Second factor turned on",
+      body: "From now on a code of your authenticator app is asked for when you sign in.",
+    }),
   ]);
   return { active: true, recoveryCodesLeft: await countUnusedCodes(ctx.db, ctx.userId) };
 }
@@ -57,10 +63,16 @@ async function requireProof(ctx: WorkspaceCtx, proof: Proof): Promise<void> {
 
 export async function remove(ctx: WorkspaceCtx, proof: Proof): Promise<void> {
   await requireProof(ctx, proof);
-  const [first, ...rest] = removeTotp(ctx.db, ctx.userId);
   const entry = auditEntry(ctx, "second-factor.removed", { target: ctx.userId });
-  await ctx.db.batch([entry, ...(first ? [first] : []), ...rest]);
+  const notice = notify(ctx, {
+    ...about(ctx),
+    title: "Second factor turned off",
+    body: "Your authenticator app and its recovery codes were removed. If that was not you, change your password.",
+  });
+  await ctx.db.batch([entry, ...removeTotp(ctx.db, ctx.userId), ...notice]);
 }
+
+const about = (ctx: WorkspaceCtx) => ({ userId: ctx.userId, workspaceId: ctx.workspaceId, kind: "security" as const });
 
 /** Ten new codes in the place of all older ones; they are shown this once. */
 export async function renewRecoveryCodes(ctx: WorkspaceCtx, proof: Proof) {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { bindings, call, type Person, signUp } from "#test/support/harness";
+import { askedCode } from "#test/features/accounts/support";
 import { type Faults, makeAuthenticator } from "./authenticator.ts";
 
 type Authenticator = Awaited<ReturnType<typeof makeAuthenticator>>;
@@ -115,5 +116,30 @@ describe("a passkey", () => {
       .run();
     expect((await person.call("DELETE", `/v1/auth/passkeys/${passkeyId}`)).status).toBe(204);
     expect((await verify(await authenticator.get(await loginOptions()))).status).toBe(401);
+  });
+});
+
+describe("a reset that proves the address for the first time", () => {
+  it("takes the passkeys of whoever registered with it, and those of a proven address stay", async () => {
+    for (const isProven of [false, true]) {
+      const { person, authenticator } = await withPasskey();
+      if (isProven)
+        await bindings.DB.prepare("update users set email_verified_at = 1 where id = ?").bind(person.userId).run();
+      await call("POST", "/v1/auth/forgot-password", { body: { email: person.email } });
+      const code = await askedCode(person.email, "reset-password");
+      const newPassword = `another long secret ${crypto.randomUUID()}`;
+      const reset = await call("POST", "/v1/auth/reset-password", { body: { email: person.email, code, newPassword } });
+      expect(reset.status).toBe(200);
+      const entered = await verify(await authenticator.get(await loginOptions()));
+      expect(entered.status).toBe(isProven ? 200 : 401);
+    }
+  });
+});
+
+describe("what others could do with a session", () => {
+  it("is told to the person", async () => {
+    const { person } = await withPasskey();
+    const { items } = (await person.call("GET", "/v1/notifications")).body;
+    expect(items).toMatchObject([{ kind: "security", title: "Passkey added" }]);
   });
 });
