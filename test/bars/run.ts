@@ -4,6 +4,7 @@ import { bar as access } from "./access/run.ts";
 import { bar as codes } from "./codes/run.ts";
 import { bar as crash } from "./crash/run.ts";
 import { bar as enumeration } from "./enumeration/run.ts";
+import { bar as ledger } from "./ledger/run.ts";
 import { bar as legacy } from "./legacy/run.ts";
 import { bar as mail } from "./mail/run.ts";
 import { bar as outbound } from "./outbound/run.ts";
@@ -12,5 +13,5 @@ import { bar as tokens } from "./tokens/run.ts";
 
 const options = readOptions();
 if (options.mutant !== null) throw new RangeError("Name the bar of a mutant: npm run bar:crash -- --mutant=<name>.");
-for (const bar of [legacy, access, signIn, tokens, enumeration, codes, mail, outbound, crash])
+for (const bar of [legacy, access, signIn, tokens, enumeration, codes, mail, outbound, ledger, crash])
   if (!(await runBar(bar, options))) process.exitCode = 1;

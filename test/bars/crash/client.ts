@@ -135,6 +135,8 @@ export async function underWay<Result>(crew: Crew, work: () => Promise<Result>):
 
 function waitOf(crew: Crew, { status, body, retryAfter }: Answer & { retryAfter: string | null }): number | null {
   const code = String(body?.code ?? status);
+  // Waiting some seconds brings back a rate, but no quota.
+  if (code === "quota-exceeded") return null;
   if (status < 500 && status !== 429 && code !== "idempotency-key-running") return null;
   crew.tally.retried[code] = (crew.tally.retried[code] ?? 0) + 1;
   return Math.min(5_000, retryAfter === null ? 500 : Number(retryAfter) * 1_000 + crew.chance.between(0, 300));
