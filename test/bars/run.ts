@@ -2,6 +2,7 @@
 import { readOptions, runBar } from "./options.ts";
 import { bar as access } from "./access/run.ts";
 import { bar as codes } from "./codes/run.ts";
+import { bar as billing } from "./billing/run.ts";
 import { bar as crash } from "./crash/run.ts";
 import { bar as enumeration } from "./enumeration/run.ts";
 import { bar as ledger } from "./ledger/run.ts";
@@ -13,5 +14,5 @@ import { bar as tokens } from "./tokens/run.ts";
 
 const options = readOptions();
 if (options.mutant !== null) throw new RangeError("Name the bar of a mutant: npm run bar:crash -- --mutant=<name>.");
-for (const bar of [legacy, access, signIn, tokens, enumeration, codes, mail, outbound, ledger, crash])
+for (const bar of [legacy, access, signIn, tokens, enumeration, codes, mail, outbound, ledger, billing, crash])
   if (!(await runBar(bar, options))) process.exitCode = 1;

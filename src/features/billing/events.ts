@@ -22,7 +22,7 @@ export async function receiveEvent(ctx: Ctx, request: Request): Promise<{ receiv
   const { provider } = payments;
   if (await hasEvent(ctx, provider, event.id)) return { received: true, duplicate: true };
   const workspaceId = event.customerId === null ? null : await workspaceOfCustomer(ctx, provider, event.customerId);
-  const work = workspaceId === null ? [] : [readSubscriptionJob.row({ ...ctx, workspaceId }, {})];
+  const work = workspaceId === null ? [] : [readSubscriptionJob.row({ ...ctx, workspaceId }, { forEvents: true })];
   try {
     await commitWithJobs(ctx, [insertEvent(ctx, provider, event, workspaceId)], work);
   } catch (error) {

@@ -54,8 +54,13 @@ export type AccountState = Pick<
   | "pending"
 >;
 
-/** The account's copy after a reading. Depends on what was read and not on what made us read. */
-export function accountAfter(before: AccountState, chosen: Subscribed | null, nowMs: number): AccountState {
+/** The account's copy after a reading. Depends on what was read, and not on what was seen on the way there. */
+export function accountAfter(
+  before: AccountState,
+  { chosen, triedAt }: { chosen: Subscribed | null; triedAt: number | null },
+  nowMs: number,
+): AccountState {
+  const trialUsedAt = earliest(before.trialUsedAt, triedAt);
   const none = { subscriptionId: null, plan: null, interval: null, state: null, periodStartsAt: null };
   if (!chosen)
     return {
@@ -66,14 +71,9 @@ export function accountAfter(before: AccountState, chosen: Subscribed | null, no
       overdueSince: null,
       pending: null,
       grantedPlan: "free",
-      trialUsedAt: before.trialUsedAt,
+      trialUsedAt,
     };
-  // A later unpaid invoice does not begin the grace anew.
-  const isStillOverdue = before.state === "past-due" && before.subscriptionId === chosen.id;
-  const overdueSince =
-    chosen.state === "past-due"
-      ? ((isStillOverdue ? before.overdueSince : null) ?? chosen.overdueSince ?? nowMs)
-      : null;
+  const overdueSince = chosen.state === "past-due" ? (chosen.overdueSince ?? before.overdueSince ?? nowMs) : null;
   return {
     subscriptionId: chosen.id,
     plan: chosen.plan,
@@ -83,11 +83,16 @@ export function accountAfter(before: AccountState, chosen: Subscribed | null, no
     periodEndsAt: chosen.periodEndsAt,
     cancelAtPeriodEnd: chosen.cancelAtPeriodEnd,
     trialEndsAt: chosen.trialEndsAt,
-    trialUsedAt: before.trialUsedAt ?? chosen.trialStartedAt,
+    trialUsedAt,
     overdueSince,
     pending: chosen.pending,
     grantedPlan: grantedPlan({ state: chosen.state, plan: chosen.plan, overdueSince }, nowMs),
   };
+}
+
+export function earliest(...times: (number | null)[]): number | null {
+  const known = times.filter((time) => time !== null);
+  return known.length === 0 ? null : Math.min(...known);
 }
 
 /** A higher plan, or the same by the year instead of by the month, costs more now. */

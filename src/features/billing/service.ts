@@ -9,7 +9,7 @@ import { limitsOf, type PlanName, plans } from "#core/plans";
 import { Problem } from "#core/problem";
 import { optionsFrom } from "./catalogue.ts";
 import { endSubscriptionJob } from "./jobs/end-subscription.ts";
-import { chooseSubscription, direction, isLive, isOwnPage } from "./rules.ts";
+import { chooseSubscription, direction, earliest, isLive, isOwnPage } from "./rules.ts";
 import { countMembers, findAccount, findBilled, keepAccount, noteCheckout } from "./store.ts";
 import { syncAccount } from "./sync.ts";
 import type { BillingAccountRow } from "./tables.ts";
@@ -57,11 +57,12 @@ export async function startCheckout(ctx: WorkspaceCtx, asked: CheckoutAsked) {
   const successUrl = ownPage(ctx, asked.successUrl, "checkout=done");
   const cancelUrl = ownPage(ctx, asked.cancelUrl, "checkout=cancelled");
   const account = await ensureAccount(ctx, payments);
-  const { chosen } = chooseSubscription(await payments.subscriptionsOf(account.customerId));
+  const all = await payments.subscriptionsOf(account.customerId);
+  const { chosen } = chooseSubscription(all);
   if (chosen && isLive(chosen.state)) throw new Problem("subscription-exists");
   if (account.checkoutId && (account.checkoutAt ?? 0) > ctx.now() - dayMs && !ctx.isReplay)
     await payments.endCheckout(account.checkoutId);
-  const hasTried = account.trialUsedAt !== null || chosen?.trialStartedAt != null;
+  const hasTried = earliest(account.trialUsedAt, ...all.map(({ trialStartedAt }) => trialStartedAt)) !== null;
   const session = await payments.startCheckout({
     workspaceId: ctx.workspaceId,
     customerId: account.customerId,

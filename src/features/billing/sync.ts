@@ -9,7 +9,7 @@ import type { Enqueued, Statement } from "#core/job";
 import { Problem } from "#core/problem";
 import { setUsageAnchor } from "#durable/ledger/client";
 import { setPlan } from "#features/workspaces/service";
-import { accountAfter, type AccountState, chooseSubscription, isLive } from "./rules.ts";
+import { accountAfter, type AccountState, chooseSubscription, earliest, isLive } from "./rules.ts";
 import {
   type AccountId,
   type Billed,
@@ -25,6 +25,7 @@ import {
 import type { BillingAccountRow, BillingInvoiceRow } from "./tables.ts";
 import { type Told, tellOfChange, tellOfInvoice, tellOfTrialEnd } from "./tell.ts";
 
+/** Jobs and requests for one workspace seldom meet; each try reads anew. */
 const maxTries = 6;
 /** Each event may name an invoice, which is read; a later job sees to the rest. */
 const maxEvents = 40;
@@ -58,8 +59,10 @@ async function readAndWrite(
   // Before the reading: what arrives after it waits for the next one.
   const events = await waitingEvents(ctx, before, maxEvents);
   const billed = await findBilled(ctx, before.workspaceId);
-  const { chosen, extra } = chooseSubscription(await payments.subscriptionsOf(before.customerId));
-  const after = accountAfter(before, chosen, ctx.now());
+  const all = await payments.subscriptionsOf(before.customerId);
+  const { chosen, extra } = chooseSubscription(all);
+  const triedAt = earliest(...all.map(({ trialStartedAt }) => trialStartedAt));
+  const after = accountAfter(before, { chosen, triedAt }, ctx.now());
   const told: Told = { statements: [], enqueued: [] };
   const add = (more: Told) => {
     told.statements.push(...more.statements);

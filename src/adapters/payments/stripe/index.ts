@@ -5,7 +5,16 @@ import { type PlanPrice, priceOf } from "#core/plan-prices";
 import type { CheckoutRequest, PaymentEvent, Payments, Subscribed } from "../contract.ts";
 import { calling, connect, findOrNull, isMissing, type StripeAccount } from "./client.ts";
 import { ensurePrice } from "./prices.ts";
-import { intervalKey, planKey, toEvent, toInvoice, toPaymentMethod, toSubscribed } from "./reading.ts";
+import {
+  finalizedAt,
+  intervalKey,
+  planKey,
+  subscriptionIn,
+  toEvent,
+  toInvoice,
+  toPaymentMethod,
+  toSubscribed,
+} from "./reading.ts";
 
 const toleranceSeconds = 300;
 const maxSubscriptions = 20;
@@ -92,13 +101,24 @@ async function subscriptionsOf(stripe: Stripe, customer: string): Promise<Subscr
       customer,
       status: "all",
       limit: maxSubscriptions,
-      expand: ["data.schedule", "data.latest_invoice"],
+      expand: ["data.schedule"],
     });
-    return page.data.map(toSubscribed);
+    const all = page.data.map(toSubscribed);
+    return all.some(({ state }) => state === "past-due") ? await withOverdue(stripe, customer, all) : all;
   } catch (error) {
     if (isMissing(error)) return [];
     throw error;
   }
+}
+
+/** Since when the oldest unpaid invoice waits: a later one does not begin the time anew. */
+async function withOverdue(stripe: Stripe, customer: string, all: Subscribed[]): Promise<Subscribed[]> {
+  const { data: open } = await stripe.invoices.list({ customer, status: "open", limit: 100 });
+  return all.map((subscribed) => {
+    const since = open.filter((invoice) => subscriptionIn(invoice) === subscribed.id).map(finalizedAt);
+    const isUnpaid = subscribed.state === "past-due" && since.length > 0;
+    return isUnpaid ? { ...subscribed, overdueSince: Math.min(...since) } : subscribed;
+  });
 }
 
 async function changeNow(stripe: Stripe, subscribed: Subscribed, price: PlanPrice): Promise<void> {

@@ -44,16 +44,19 @@ export function toSubscribed(subscription: Stripe.Subscription): Subscribed {
     cancelAtPeriodEnd: subscription.cancel_at_period_end,
     trialStartedAt: atMsOrNull(subscription.trial_start),
     trialEndsAt: atMsOrNull(subscription.trial_end),
-    overdueSince: state === "past-due" ? overdueSince(subscription.latest_invoice) : null,
+    overdueSince: null,
     pending: pendingOf(schedule),
     scheduleId: idOf(subscription.schedule),
     itemId: item?.id ?? "",
   };
 }
 
-function overdueSince(invoice: Stripe.Subscription["latest_invoice"]): number | null {
-  if (invoice === null || typeof invoice === "string") return null;
+export function finalizedAt(invoice: Stripe.Invoice): number {
   return atMs(invoice.status_transitions.finalized_at ?? invoice.created);
+}
+
+export function subscriptionIn(invoice: Stripe.Invoice): string | null {
+  return idOf(invoice.parent?.subscription_details?.subscription);
 }
 
 /** The phase after the running one, when it is another plan. */
