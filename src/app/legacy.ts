@@ -37,6 +37,9 @@ function compiledRows(start: string): Compiled[] {
   return compiled;
 }
 
+/** Operations that carry the paths of system B: what its clients expect of an error is said there too. */
+const publishedUnderOldNames = new Set(["v1/users", "v1/email"]);
+
 export function fetchWithAliases(
   request: Request,
   env: Bindings,
@@ -44,6 +47,8 @@ export function fetchWithAliases(
 ): Response | Promise<Response> {
   const begin = request.url.indexOf("/", 8);
   const start = startOf(request.url.slice(begin, begin + 80).split("?", 1)[0] ?? "");
+  if (publishedUnderOldNames.has(start))
+    return Promise.resolve(app.fetch(request, env, execution)).then((answer) => decorate(answer, undefined));
   if (start !== "api" && !rowsByStart.has(start)) return app.fetch(request, env, execution);
   return answerAlias(request, (inner) => Promise.resolve(app.fetch(inner, env, execution)));
 }

@@ -1,4 +1,4 @@
-/** All bars, one after the other; each prints its line. `npm run bars`, with reduced counts `npm run bars -- --quick`. */
+/** All bars, one after the other; each prints its line. `npm run bars`, with reduced counts `npm run bars -- --quick`, some of them `npm run bars -- legacy crash`. */
 import { readOptions, runBar } from "./options.ts";
 import { bar as access } from "./access/run.ts";
 import { bar as codes } from "./codes/run.ts";
@@ -12,7 +12,13 @@ import { bar as outbound } from "./outbound/run.ts";
 import { bar as signIn } from "./sign-in/run.ts";
 import { bar as tokens } from "./tokens/run.ts";
 
-const options = readOptions();
+const bars = [legacy, access, signIn, tokens, enumeration, codes, mail, outbound, ledger, billing, crash];
+const given = process.argv.slice(2);
+const names = given.filter((word) => !word.startsWith("--"));
+const unknown = names.filter((name) => bars.every((bar) => bar.name !== name));
+if (unknown.length > 0)
+  throw new RangeError(`No bar ${unknown.join(", ")}: ${bars.map(({ name }) => name).join(", ")}.`);
+const options = readOptions(given.filter((word) => word.startsWith("--")));
 if (options.mutant !== null) throw new RangeError("Name the bar of a mutant: npm run bar:crash -- --mutant=<name>.");
-for (const bar of [legacy, access, signIn, tokens, enumeration, codes, mail, outbound, ledger, billing, crash])
-  if (!(await runBar(bar, options))) process.exitCode = 1;
+for (const bar of bars)
+  if (names.length === 0 || names.includes(bar.name)) if (!(await runBar(bar, options))) process.exitCode = 1;

@@ -24,8 +24,7 @@ export type {
   Shortage,
   UsageEvent,
 } from "./meters.ts";
-export { meteredNames } from "./meters.ts";
-export { type ApiCall, createCallLeases, handBackCalls, takeApiCall } from "./call-leases.ts";
+export { createCallLeases, handBackCalls, takeApiCall } from "./call-leases.ts";
 
 type Ledgers = DurableObjectNamespace<Ledger>;
 /** Every request names the workspace whose ledger it is for. */

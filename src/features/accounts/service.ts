@@ -6,5 +6,5 @@ export { newPerson, takenProblem } from "./new-person.ts";
 export { requireRecentPassword, toUser } from "./people.ts";
 export { displayName, isCommonPassword, newUserRow } from "./rules.ts";
 export { endAllSessions, type SessionChoice } from "./sessions.ts";
-export { enter, homeWorkspaceId, signIn, type SignedInUser, startSession } from "./sign-in.ts";
-export { findByEmail, findById, readStaff } from "./store.ts";
+export { enter, homeWorkspaceId, signIn, type SignedInUser } from "./sign-in.ts";
+export { readStaff } from "./store.ts";

@@ -187,15 +187,3 @@ export async function cancelForWorkspace(ctx: Ctx, workspaceId: string): Promise
   if (!payments || !(await findAccount(ctx, { workspaceId, provider: payments.provider }))) return;
   await commitWithJobs(ctx, [], [endSubscriptionJob.row({ ...ctx, workspaceId }, {})]);
 }
-
-/** The paid period that runs, for the usage that is counted by it; null on free: there months are calendar months. */
-export async function billingPeriod(
-  ctx: Ctx,
-  workspaceId: string,
-): Promise<{ startsAt: number; endsAt: number } | null> {
-  const payments = paymentsOf(ctx);
-  const account = payments && (await findAccount(ctx, { workspaceId, provider: payments.provider }));
-  if (!account || account.grantedPlan === "free") return null;
-  if (account.periodStartsAt === null || account.periodEndsAt === null) return null;
-  return { startsAt: account.periodStartsAt, endsAt: account.periodEndsAt };
-}

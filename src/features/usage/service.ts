@@ -27,17 +27,7 @@ import type { ResourceUsage } from "./shapes.ts";
 import { findLimits, updateOverrides } from "./store.ts";
 
 export { deliverUsage } from "./deliver.ts";
-export {
-  type Amounts,
-  chargeApiCall,
-  chargeCredits,
-  chargeUsage,
-  type Hold,
-  releaseUsage,
-  reserveUsage,
-  settleUsage,
-  type Wanted,
-} from "./quotas.ts";
+export { chargeApiCall, chargeCredits, chargeUsage, releaseUsage, reserveUsage, settleUsage } from "./quotas.ts";
 export type { ResourceName } from "./rules.ts";
 export type { ResourceUsage } from "./shapes.ts";
 

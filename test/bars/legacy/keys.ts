@@ -74,7 +74,7 @@ export async function replayApiKeys(client: LegacyClient, { token }: LegacyPerso
 async function replayKeysAt(client: LegacyClient, root: string, token: string): Promise<void> {
   const body = { name: "editor", expires_in_days: 30, description: "of no use to us" };
   const made = await client.call("POST", root, 201, { token, body });
-  checkMembers(client, root, made.body, { id: "string", api_key: "string", preview: "string", expires_at: "time" });
+  checkMembers(client, root, made.body, { id: "string", api_key: "string", preview: "string", expires_at: "string" });
   client.check(
     made.body?.preview === made.body?.api_key?.slice(0, 8),
     "shape: the preview is not the first 8 characters",

@@ -25,7 +25,7 @@ const mutants: LegacyMutant[] = [
   {
     name: "no-wait",
     provenBy: "answer",
-    patches: [{ file: "src/app/legacy-paths.ts", find: '{ prefer: "wait=30" }', replace: "{}" }],
+    patches: [{ file: "src/app/legacy/conversions.ts", find: '{ prefer: "wait=30" }', replace: "{}" }],
   },
   {
     name: "wrong-shape",

@@ -58,7 +58,7 @@ describe("money", () => {
         person.call("POST", "/v1/subscriptions/checkout", { body: { plan: "enterprise" } }),
       ),
     );
-    expect(opened.map(({ status }) => status)).toEqual(Array.from({ length: 4 }, () => 200));
+    expect(opened.map(({ status }) => status)).toEqual(Array.from({ length: 6 }, () => 200));
     const rows = await bindings.DB.prepare("select id from sandbox_stripe_books where data like ?")
       .bind(`%"email":"${person.email.slice(0, 30)}%`)
       .all();
