@@ -12,6 +12,7 @@ import { features } from "./features.ts";
 import { type App, commonHeaders, mount } from "./mount.ts";
 import { answerFromSandbox, registerDispatch } from "./sandbox.ts";
 import { referencePage, referenceScript } from "./reference.ts";
+import { messagesOf } from "#lib/error-messages";
 
 const documents: Record<string, (publicUrl: string) => Response> = {
   "/": (publicUrl) =>
@@ -96,10 +97,7 @@ function toProblem(error: Error): Problem {
 
 /** The ORM wraps what the database said, so the causes are asked, too. */
 function isOverload(error: Error): boolean {
-  for (let cause: unknown = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1) {
-    if (/D1 DB is overloaded|Durable Object is overloaded/i.test(cause.message)) return true;
-  }
-  return false;
+  return messagesOf(error).some((message) => /D1 DB is overloaded|Durable Object is overloaded/i.test(message));
 }
 
 /** A path that exists with other methods answers 405 and names them. */

@@ -28,6 +28,7 @@ import type { JobRow } from "#core/tables";
 import { webhookEvent } from "#features/webhooks/service";
 import { backoffSeconds } from "#lib/backoff";
 import type { AppCtx } from "./app-context.ts";
+import { messagesOf } from "#lib/error-messages";
 
 const system: Actor = { kind: "system" };
 const progressEveryMs = 1_000;
@@ -241,10 +242,7 @@ function makeJobContext(ctx: AppCtx, row: JobRow, leaseToken: string): JobCtx {
 }
 
 function isFenceFailure(error: unknown): boolean {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1) {
-    if (cause.message.includes("jobs_fence_holds")) return true;
-  }
-  return false;
+  return messagesOf(error).some((message) => message.includes("jobs_fence_holds"));
 }
 
 /** A message that the queue gave up on: its row ends if nobody else runs it, so that nothing stays queued for ever, and a person is told. */

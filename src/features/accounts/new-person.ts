@@ -9,6 +9,7 @@ import { busy, hasherChoice } from "./hashing.ts";
 import { displayName, isCommonPassword, newUserRow } from "./rules.ts";
 import { insertUser } from "./store.ts";
 import type { UserRow } from "./tables.ts";
+import { messagesOf } from "#lib/error-messages";
 
 export interface NewPerson {
   email: string;
@@ -42,9 +43,9 @@ export async function newPerson(
 
 /** A unique index decides between two at once; null: it was something else. */
 export function takenProblem(error: unknown): Problem | null {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1) {
-    if (cause.message.includes("users.email")) return new Problem("email-taken");
-    if (cause.message.includes("users.username_key")) return new Problem("username-taken");
+  for (const message of messagesOf(error)) {
+    if (message.includes("users.email")) return new Problem("email-taken");
+    if (message.includes("users.username_key")) return new Problem("username-taken");
   }
   return null;
 }

@@ -7,6 +7,7 @@ import { subUsers } from "#features/sub-users/tables";
 import { workspaceMembers, workspaces } from "#features/workspaces/tables";
 import type { Outcome } from "./rules.ts";
 import { apiKeys, type ApiKeyRow, keyUses, retiredSecrets } from "./tables.ts";
+import { messagesOf } from "#lib/error-messages";
 
 const checkedColumns = {
   id: apiKeys.id,
@@ -168,16 +169,12 @@ export function replaceSecret(
 }
 
 export function isStaleSecret(error: unknown): boolean {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1)
-    if (cause.message.includes("NOT NULL constraint failed: api_keys.hash")) return true;
-  return false;
+  return messagesOf(error).some((message) => message.includes("NOT NULL constraint failed: api_keys.hash"));
 }
 
 /** Another living key was imported with the same text. */
 export function isImportTaken(error: unknown): boolean {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1)
-    if (cause.message.includes("UNIQUE constraint failed: api_keys.hash")) return true;
-  return false;
+  return messagesOf(error).some((message) => message.includes("UNIQUE constraint failed: api_keys.hash"));
 }
 
 export function purgeRetired(db: Database, before: number): Statement {

@@ -14,6 +14,7 @@ import {
   type BillingInvoiceRow,
   billingInvoices,
 } from "./tables.ts";
+import { messagesOf } from "#lib/error-messages";
 
 type Db = { db: Database; now(): number };
 export interface AccountId {
@@ -55,9 +56,7 @@ export function updateAccount(ctx: Db, id: AccountId, version: number, next: Acc
 }
 
 export function isOvertaken(error: unknown): boolean {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1)
-    if (cause.message.includes("billing_accounts_fence_holds")) return true;
-  return false;
+  return messagesOf(error).some((message) => message.includes("billing_accounts_fence_holds"));
 }
 
 export function noteCheckout(ctx: Db, id: AccountId, checkoutId: string): Statement {

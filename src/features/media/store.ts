@@ -6,6 +6,7 @@ import { jobs } from "#core/tables";
 import { conversions } from "#features/conversions/tables";
 import { type FileKind, type FileOrigin, openStatuses, unfinishedStatuses, type UploadStatus } from "./states.ts";
 import { type FileRow, files, type UploadPartRow, uploadParts, type UploadRow, uploads } from "./tables.ts";
+import { messagesOf } from "#lib/error-messages";
 
 type Db = { db: Database; now(): number };
 
@@ -21,10 +22,7 @@ const isFile = (workspaceId: string, id: string) =>
 
 /** True when a batch was rolled back because one of the guards below did not hold. */
 export function isGuardFailure(error: unknown): boolean {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1) {
-    if (/uploads_fence_holds|files_fence_holds/.test(cause.message)) return true;
-  }
-  return false;
+  return messagesOf(error).some((message) => /uploads_fence_holds|files_fence_holds/.test(message));
 }
 
 /** The row of a new upload; the batch fails (`isGuardFailure`) when the workspace has `maxUnfinished` already. */

@@ -6,6 +6,7 @@ import type { Statement } from "#core/job";
 import { users } from "#features/accounts/tables";
 import type { Asker, KeyType, PersonNames } from "./rules.ts";
 import { dataKeys, encryptionKeys, type EncryptionKeyRow } from "./tables.ts";
+import { messagesOf } from "#lib/error-messages";
 
 type Db = { db: Database };
 type InWorkspace = Db & { workspaceId: string };
@@ -20,10 +21,9 @@ export function insertKey(ctx: Db, row: EncryptionKeyRow): Statement {
 
 /** Whether a unique index refused a key: another request made it first. SQLite tells by words only. */
 export function isTaken(error: unknown): boolean {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1) {
-    if (cause.message.includes("UNIQUE constraint failed: encryption_keys.workspace_id")) return true;
-  }
-  return false;
+  return messagesOf(error).some((message) =>
+    message.includes("UNIQUE constraint failed: encryption_keys.workspace_id"),
+  );
 }
 
 export async function findKey(ctx: InWorkspace, id: string): Promise<EncryptionKeyRow | null> {

@@ -3,6 +3,7 @@ import { and, asc, count, eq, exists, or, sql } from "drizzle-orm";
 import type { Database } from "#core/context";
 import type { Statement } from "#core/work";
 import { type PasskeyRow, passkeys, signInIdentities } from "./tables.ts";
+import { messagesOf } from "#lib/error-messages";
 
 /** At most `maxPasskeys` a person, so one page holds them. */
 export const maxPasskeys = 20;
@@ -72,7 +73,5 @@ export async function deletePasskey(
 }
 
 export function isPasskeyTaken(error: unknown): boolean {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1)
-    if (cause.message.includes("passkeys.credential_id")) return true;
-  return false;
+  return messagesOf(error).some((message) => message.includes("passkeys.credential_id"));
 }

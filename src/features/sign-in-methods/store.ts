@@ -4,6 +4,7 @@ import type { Ctx, Database } from "#core/context";
 import type { Statement } from "#core/work";
 import { keyedHash, keyedHashes } from "./keys.ts";
 import { deviceGrants, type IdentityRow, oneTimeValues, passkeys, signInIdentities } from "./tables.ts";
+import { messagesOf } from "#lib/error-messages";
 
 export type OneTimeKind = "oauth-start" | "oauth-state" | "return-code" | "passkey-registration" | "passkey-sign-in";
 
@@ -108,7 +109,5 @@ export function dropUnprovenWays(db: Database, userId: string): Statement[] {
 }
 
 export function isIdentityTaken(error: unknown): boolean {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1)
-    if (cause.message.includes("sign_in_identities.issuer")) return true;
-  return false;
+  return messagesOf(error).some((message) => message.includes("sign_in_identities.issuer"));
 }

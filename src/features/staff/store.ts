@@ -8,6 +8,7 @@ import { type UserRow, users } from "#features/accounts/tables";
 import { apiKeys } from "#features/api-keys/tables";
 import { workspaces } from "#features/workspaces/tables";
 import { systemPrompts, type SystemPromptRow } from "./tables.ts";
+import { messagesOf } from "#lib/error-messages";
 
 /** A person with the personal workspace, which a sub-user has not. */
 export interface PersonRow {
@@ -114,9 +115,7 @@ export function changeAdmin(ctx: Ctx, id: string, change: Change): Statement {
 }
 
 export function isOvertaken(error: unknown): boolean {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1)
-    if (cause.message.includes("NOT NULL constraint failed: users.updated_at")) return true;
-  return false;
+  return messagesOf(error).some((message) => message.includes("NOT NULL constraint failed: users.updated_at"));
 }
 
 export function changeLimits(db: Database, workspaceId: string, limitOverrides: LimitOverrides): Statement {

@@ -5,6 +5,7 @@ import type { Statement } from "#core/job";
 import { users } from "#features/accounts/tables";
 import { apiKeys } from "#features/api-keys/tables";
 import { subUserDays, subUsers } from "./tables.ts";
+import { messagesOf } from "#lib/error-messages";
 
 const columns = {
   id: users.id,
@@ -102,9 +103,7 @@ export function closeAccount(db: Database, id: string, at: number): Statement[] 
 }
 
 function mentions(error: unknown, words: string): boolean {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1)
-    if (cause.message.includes(words)) return true;
-  return false;
+  return messagesOf(error).some((message) => message.includes(words));
 }
 
 export const isSuspended = (error: unknown) => mentions(error, "NOT NULL constraint failed: users.status");

@@ -7,6 +7,7 @@ import type { WorkspaceRole } from "#core/access";
 import type { Database } from "#core/context";
 import type { Statement } from "#core/job";
 import { workspaceInvitations, workspaceMembers, workspaces } from "./tables.ts";
+import { messagesOf } from "#lib/error-messages";
 
 type Rule = "other-owner" | "actor" | "target" | "place";
 
@@ -73,8 +74,8 @@ const breaches = {
 
 /** Which condition rolled a batch back; null: it was something else. */
 export function breachOf(error: unknown): (typeof breaches)[keyof typeof breaches] | null {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1) {
-    const [, column] = /NOT NULL constraint failed: ([\w.]+)/.exec(cause.message) ?? [];
+  for (const message of messagesOf(error)) {
+    const [, column] = /NOT NULL constraint failed: ([\w.]+)/.exec(message) ?? [];
     if (column !== undefined && column in breaches) return breaches[column as keyof typeof breaches];
   }
   return null;
@@ -82,7 +83,5 @@ export function breachOf(error: unknown): (typeof breaches)[keyof typeof breache
 
 /** A row of that key or value is there already: `what` is the table's column as the database names it. */
 export function isTaken(error: unknown, what: string): boolean {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1)
-    if (cause.message.includes("UNIQUE constraint failed") && cause.message.includes(what)) return true;
-  return false;
+  return messagesOf(error).some((message) => message.includes("UNIQUE constraint failed") && message.includes(what));
 }

@@ -4,6 +4,7 @@ import type { Statement } from "#core/work";
 import type { SandboxCtx } from "../context.ts";
 import type { Book, Catalog, WireEvent } from "./book.ts";
 import { sandboxStripeBooks, sandboxStripeEvents, sandboxStripeReplies } from "./tables.ts";
+import { messagesOf } from "#lib/error-messages";
 
 const catalogId = "catalog";
 const keptMs = 24 * 3_600_000;
@@ -43,10 +44,9 @@ export const writeCatalog = (ctx: SandboxCtx, catalog: Kept<Catalog>): Statement
 
 /** Somebody else wrote first, or had the same idempotency key. */
 export function isOvertaken(error: unknown): boolean {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1)
-    if (/sandbox_stripe_books|sandbox_stripe_replies/.test(cause.message) && /constraint/i.test(cause.message))
-      return true;
-  return false;
+  return messagesOf(error).some(
+    (message) => /sandbox_stripe_books|sandbox_stripe_replies/.test(message) && /constraint/i.test(message),
+  );
 }
 
 export async function findReply(ctx: SandboxCtx, key: string) {
