@@ -26,7 +26,8 @@ export const conditions: Patch[] = [
 export const mutants: CrashMutant[] = [
   {
     name: "no-sweeper",
-    provenBy: "lost: conversion",
+    // Which of its jobs a kill took the hint of is chance: a conversion, or the removal of its source.
+    provenBy: "lost: ",
     patches: [{ file: "src/features/jobs/index.ts", find: "page < maxSweepPages", replace: "page < 0" }],
   },
   {

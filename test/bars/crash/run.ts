@@ -7,6 +7,7 @@ import { type Bar, type BarOptions, type BarResult, main, note } from "../option
 import { type Person, startWithPeople } from "../people.ts";
 import { makeChance } from "../random.ts";
 import { openStage, type Patch } from "../stage.ts";
+import { changeState } from "../state.ts";
 import { call, newTally } from "./client.ts";
 import { gatherEvidence } from "./evidence.ts";
 import { conditions, mutants } from "./mutants.ts";
@@ -87,6 +88,7 @@ async function run(options: BarOptions, variant: string | null): Promise<BarResu
     const verified = await verifyAll(office, { downloads: setting.verifies });
     if (setting.verifies) await settle(office);
     await stage.stop();
+    if (setting.verifies) await sweepLeftovers(office);
     const evidence = gatherEvidence(stage.stateDir, office.records);
     return resultOf({ setting, storm, acknowledged, verified, evidence, office });
   } finally {
@@ -119,6 +121,20 @@ async function settle(office: Office): Promise<void> {
     await pause(1_000);
     await office.stage.tick("* * * * *");
   }
+}
+
+/**
+ * A form that a kill cut off leaves an upload behind, and its client sent it anew as another one: a day later it expires. That day passes
+ * here, so that what the sweep removes and leaves alone is part of the evidence.
+ */
+async function sweepLeftovers(office: Office): Promise<void> {
+  const { stage } = office;
+  const sql =
+    "UPDATE uploads SET sweep_at = 1, expires_at = 1, urls_expire_at = min(urls_expire_at, 1) WHERE sweep_at IS NOT NULL";
+  changeState(stage.stateDir, [{ sql, values: [] }]);
+  await stage.start();
+  await settle(office);
+  await stage.stop();
 }
 
 async function countWaiting(office: Office): Promise<number> {
