@@ -18,6 +18,8 @@ interface NewJob {
   userId: string | null;
   name: string;
   lane: string;
+  /** Left out: no. */
+  listed?: boolean;
   payload: string;
   maxAttempts: number;
   runAt: number;
@@ -26,7 +28,14 @@ interface NewJob {
 function rowOf(ctx: Db, job: NewJob) {
   const at = ctx.now();
   const state: JobState = job.runAt > at ? "scheduled" : "queued";
-  return { ...job, state, offeredAt: state === "queued" ? at : null, createdAt: at, updatedAt: at };
+  return {
+    ...job,
+    listed: job.listed ?? false,
+    state,
+    offeredAt: state === "queued" ? at : null,
+    createdAt: at,
+    updatedAt: at,
+  };
 }
 
 export function insertJob(ctx: Db, job: NewJob): Statement {
@@ -37,7 +46,10 @@ export function insertJob(ctx: Db, job: NewJob): Statement {
 export function insertJobWhen(ctx: Db, job: NewJob, when: SQL): Statement {
   const values: Record<string, unknown> = { done: 0, total: 0, attempt: 0, fence: 1, ...rowOf(ctx, job) };
   // A selection has to name every column, in the table's order.
-  const columns = Object.keys(getTableColumns(jobs)).map((name) => sql`${values[name] ?? null}`);
+  const columns = Object.entries(getTableColumns(jobs)).map(([name, column]) => {
+    const value = values[name] ?? null;
+    return sql`${value === null ? null : column.mapToDriverValue(value)}`;
+  });
   return ctx.db
     .insert(jobs)
     .select(sql`select ${sql.join(columns, sql`, `)} where ${when}`)
@@ -168,7 +180,7 @@ export async function findJobById(ctx: Db, id: string): Promise<JobRow | null> {
 export async function listJobs(
   ctx: Db,
   workspaceId: string,
-  filter: { states: JobState[] | null; name: string | null; before: string | null; limit: number },
+  filter: { states: JobState[] | null; name: string | null; isListed?: true; before: string | null; limit: number },
 ): Promise<JobRow[]> {
   return ctx.db
     .select()
@@ -178,6 +190,8 @@ export async function listJobs(
         eq(jobs.workspaceId, workspaceId),
         filter.states ? inArray(jobs.state, filter.states) : undefined,
         filter.name ? eq(jobs.name, filter.name) : undefined,
+        // Literal, because SQLite does not use a partial index for a bound parameter.
+        filter.isListed ? sql`${jobs.listed} = 1` : undefined,
         filter.before ? lt(jobs.id, filter.before) : undefined,
       ),
     )

@@ -56,6 +56,8 @@ export interface JobDefinition<Payload extends z.ZodType> {
   lane: Lane;
   payload: Shape<Payload>;
   attempts: number;
+  /** People ask for this work itself and look for it in the list of jobs; the rest follows from other work. */
+  listed?: true;
   run(ctx: JobCtx, payload: z.output<Payload>): Promise<Outcome>;
   /** Undoes what a failed or cancelled run left behind. May run more than once. */
   abandon?(ctx: JobCtx, payload: z.output<Payload>): Promise<void>;
@@ -111,6 +113,8 @@ export function defineJob<Payload extends z.ZodType>(definition: JobDefinition<P
         userId: ctx.userId ?? null,
         name: definition.name,
         lane: definition.lane,
+        // What a schedule starts again nobody asked for.
+        listed: definition.listed === true && ctx.userId !== undefined,
         payload: JSON.stringify(definition.payload().parse(payload)),
         maxAttempts: definition.attempts,
         runAt: options.runAt ?? ctx.now(),

@@ -4,6 +4,7 @@ export const jobStates = ["scheduled", "queued", "running", "paused", "succeeded
 export type JobState = (typeof jobStates)[number];
 
 export const endedStates = ["succeeded", "failed", "cancelled"] as const;
+export const unendedStates = ["scheduled", "queued", "running", "paused"] as const;
 
 export function hasEnded(state: JobState): boolean {
   return (endedStates as readonly string[]).includes(state);

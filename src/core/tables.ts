@@ -16,6 +16,8 @@ export const jobs = sqliteTable(
     userId: text("user_id"),
     name: text("name").notNull(),
     lane: text("lane").notNull(),
+    /** A person or key asked for this very work: shown in the list of the workspace's jobs. */
+    listed: integer("listed", { mode: "boolean" }).notNull().default(true),
     payload: text("payload").notNull(),
     state: text("state").$type<JobState>().notNull(),
     step: text("step"),
@@ -41,6 +43,9 @@ export const jobs = sqliteTable(
   },
   (table) => [
     index("jobs_by_workspace").on(table.workspaceId, table.id),
+    index("jobs_listed")
+      .on(table.workspaceId, table.id)
+      .where(sql`listed = 1`),
     index("jobs_by_state").on(table.state, table.runAt),
     index("jobs_by_end").on(table.lane, table.endedAt),
     check("jobs_fence_holds", sql`fence = 1`),

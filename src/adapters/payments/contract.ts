@@ -68,7 +68,17 @@ export interface CheckoutRequest {
   trialDays: number;
   successUrl: string;
   cancelUrl: string;
+  /** The same key never opens a second page, whatever else is asked for under it. */
   idempotencyKey: string;
+}
+
+/** A page to pay on. `offer` names what is sold on it and where it leads: two pages with the same offer are interchangeable. */
+export interface Checkout {
+  id: string;
+  url: string;
+  expiresAt: number;
+  state: "open" | "paid" | "ended";
+  offer: string | null;
 }
 
 /**
@@ -79,8 +89,14 @@ export interface Payments {
   provider: "stripe" | "sandbox";
   /** The same workspace always gets the same customer, however often and however parallel it is asked for. */
   createCustomer(request: { workspaceId: string; email: string; name: string }): Promise<string>;
-  startCheckout(request: CheckoutRequest): Promise<{ id: string; url: string; expiresAt: number }>;
-  /** Harmless when the session has ended. */
+  /** `used`: the key was spent already, on this offer or on another, and nothing was made now. */
+  startCheckout(request: CheckoutRequest): Promise<Checkout | "used">;
+  /** The name that the page of a request carries, before it is made. */
+  offerOf(request: Omit<CheckoutRequest, "idempotencyKey">): string;
+  findCheckout(id: string): Promise<Checkout | null>;
+  /** Every page on which the customer could pay now, at most 100. */
+  openCheckoutsOf(customerId: string): Promise<Checkout[]>;
+  /** Harmless when the page has ended. */
   endCheckout(id: string): Promise<void>;
   openPortal(request: { customerId: string; returnUrl: string }): Promise<string>;
   /** Newest first, ended ones included, at most 20. */

@@ -27,6 +27,11 @@ export const billingProblems = {
     title: "The workspace has a subscription",
     suggestion: "Change it with POST /v1/subscriptions/upgrade or /downgrade instead of buying a second one.",
   },
+  "checkout-under-way": {
+    status: 409,
+    title: "Another request is opening the workspace's payment page",
+    suggestion: "Send the request again after the time in Retry-After; a workspace has one page to pay on.",
+  },
   "subscription-required": {
     status: 409,
     title: "The workspace has no subscription",

@@ -88,6 +88,11 @@ export const sealingProblems = {
     title: "The encryption key is deactivated",
     suggestion: "Images sealed with it cannot be opened.",
   },
+  "encryption-key-moving": {
+    status: 409,
+    title: "Images still depend on the rotated key",
+    suggestion: "Wait until the job `jobId` has moved what is left, or add force=true to give it up.",
+  },
   "encryption-key-destroyed": {
     status: 410,
     title: "The data key was destroyed",

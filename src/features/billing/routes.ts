@@ -2,6 +2,7 @@
 import { endpoint } from "#core/endpoint";
 import { pageQuery } from "#core/page";
 import { comparePlans, listPlans } from "./catalogue.ts";
+import { startCheckout } from "./checkout.ts";
 import { receiveEvent } from "./events.ts";
 import * as service from "./service.ts";
 import {
@@ -87,15 +88,15 @@ export const routes = [
     path: "/v1/subscriptions/checkout",
     summary: "Open a page on which a plan is paid",
     description:
-      "The page belongs to the workspace's own customer. The plan counts from the moment the payment is confirmed, not from the return of the browser. A page opened before is closed.",
+      "The page belongs to the workspace's own customer. The plan counts from the moment the payment is confirmed, not from the return of the browser. A workspace has one open page: asking again for the same answers with that one, asking for another plan closes it.",
     access: "billing:write",
     idempotent: true,
     body: checkoutBody,
     returns: checkoutShape,
-    problems: [...paying, "not-an-upgrade", "subscription-exists", "return-url-not-allowed"],
+    problems: [...paying, "not-an-upgrade", "subscription-exists", "checkout-under-way", "return-url-not-allowed"],
     handle: (ctx, { body }) => {
       const { plan, interval } = chosenPlan(body);
-      return service.startCheckout(ctx, {
+      return startCheckout(ctx, {
         plan,
         interval: interval ?? "month",
         successUrl: oneOf(body.success_url, body.successUrl, "success_url"),

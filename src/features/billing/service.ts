@@ -5,16 +5,14 @@ import { auditEntry } from "#core/audit";
 import type { Ctx, WorkspaceCtx } from "#core/context";
 import { commitWithJobs } from "#core/job";
 import { type BillingInterval, isPaidPlan, priceOf } from "#core/plan-prices";
-import { limitsOf, type PlanName, plans } from "#core/plans";
+import { limitsOf, type PlanName } from "#core/plans";
 import { Problem } from "#core/problem";
 import { optionsFrom } from "./catalogue.ts";
 import { endSubscriptionJob } from "./jobs/end-subscription.ts";
-import { chooseSubscription, direction, earliest, isLive, isOwnPage } from "./rules.ts";
-import { countMembers, findAccount, findBilled, keepAccount, noteCheckout } from "./store.ts";
+import { chooseSubscription, direction, isLive, isOwnPage } from "./rules.ts";
+import { countMembers, findAccount, findBilled, keepAccount } from "./store.ts";
 import { syncAccount } from "./sync.ts";
 import type { BillingAccountRow } from "./tables.ts";
-
-const dayMs = 24 * 3_600_000;
 
 /** Throws `billing-not-configured`: then admins set the plans. */
 export function requirePayments(ctx: Ctx): Payments {
@@ -30,7 +28,7 @@ export async function accountOf(ctx: WorkspaceCtx): Promise<BillingAccountRow | 
   return findAccount(ctx, { workspaceId: ctx.workspaceId, provider: payments.provider });
 }
 
-async function ensureAccount(ctx: WorkspaceCtx, payments: Payments): Promise<BillingAccountRow> {
+export async function ensureAccount(ctx: WorkspaceCtx, payments: Payments): Promise<BillingAccountRow> {
   const id = { workspaceId: ctx.workspaceId, provider: payments.provider };
   const known = await findAccount(ctx, id);
   if (known) return known;
@@ -43,52 +41,8 @@ async function ensureAccount(ctx: WorkspaceCtx, payments: Payments): Promise<Bil
   return keepAccount(ctx, id, customerId);
 }
 
-interface CheckoutAsked {
-  plan: PlanName;
-  interval: BillingInterval;
-  successUrl: string | undefined;
-  cancelUrl: string | undefined;
-}
-
-/** One page at a time: the one opened before is closed, so that nobody pays twice by mistake. */
-export async function startCheckout(ctx: WorkspaceCtx, asked: CheckoutAsked) {
-  const payments = requirePayments(ctx);
-  if (!isPaidPlan(asked.plan)) throw new Problem("not-an-upgrade", { detail: "The free plan is not bought." });
-  const successUrl = ownPage(ctx, asked.successUrl, "checkout=done");
-  const cancelUrl = ownPage(ctx, asked.cancelUrl, "checkout=cancelled");
-  const account = await ensureAccount(ctx, payments);
-  const all = await payments.subscriptionsOf(account.customerId);
-  const { chosen } = chooseSubscription(all);
-  if (chosen && isLive(chosen.state)) throw new Problem("subscription-exists");
-  if (account.checkoutId && (account.checkoutAt ?? 0) > ctx.now() - dayMs && !ctx.isReplay)
-    await payments.endCheckout(account.checkoutId);
-  const hasTried = earliest(account.trialUsedAt, ...all.map(({ trialStartedAt }) => trialStartedAt)) !== null;
-  const session = await payments.startCheckout({
-    workspaceId: ctx.workspaceId,
-    customerId: account.customerId,
-    price: priceOf(asked.plan, asked.interval),
-    trialDays: hasTried ? 0 : plans[asked.plan].trialDays,
-    successUrl,
-    cancelUrl,
-    // With an Idempotency-Key this id is a function of it: an interrupted request finds its page again.
-    idempotencyKey: `overtone-checkout-${ctx.newId("event")}`,
-  });
-  const { plan, interval } = asked;
-  await ctx.db.batch([
-    noteCheckout(ctx, account, session.id),
-    auditEntry(ctx, "subscription.checkout-started", { target: session.id, details: { plan, interval } }),
-  ]);
-  return {
-    checkout_url: session.url,
-    id: session.id,
-    plan,
-    interval,
-    expiresAt: new Date(session.expiresAt).toISOString(),
-    sandbox: payments.provider === "sandbox",
-  };
-}
-
-function ownPage(ctx: Ctx, asked: string | undefined, outcome: string): string {
+/** The page to come back to: one of this deployment, or the console's. */
+export function ownPage(ctx: Ctx, asked: string | undefined, outcome: string): string {
   const { publicUrl, allowedOrigins } = ctx.settings;
   if (asked === undefined) return `${publicUrl}/console/billing?${outcome}`;
   if (!isOwnPage(asked, [new URL(publicUrl).origin, ...allowedOrigins])) throw new Problem("return-url-not-allowed");

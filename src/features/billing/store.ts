@@ -59,8 +59,24 @@ export function isOvertaken(error: unknown): boolean {
   return messagesOf(error).some((message) => message.includes("billing_accounts_fence_holds"));
 }
 
-export function noteCheckout(ctx: Db, id: AccountId, checkoutId: string): Statement {
-  return ctx.db.update(billingAccounts).set({ checkoutId, checkoutAt: ctx.now() }).where(isAccount(id));
+/** The page of this turn. Fails the batch as `updateAccount` does. */
+export function noteCheckout(ctx: Db, account: BillingAccountRow, checkoutId: string): Statement {
+  return ctx.db
+    .update(billingAccounts)
+    .set({ checkoutId, checkoutAt: ctx.now(), ...nextVersion(account) })
+    .where(isAccount(account));
+}
+
+/** The turn's page can be paid no longer: another may be opened. Fails the batch as `updateAccount` does. */
+export function nextCheckoutTurn(ctx: Db, account: BillingAccountRow): Statement {
+  return ctx.db
+    .update(billingAccounts)
+    .set({ checkoutId: null, checkoutTurn: account.checkoutTurn + 1, ...nextVersion(account) })
+    .where(isAccount(account));
+}
+
+function nextVersion({ version }: BillingAccountRow) {
+  return { version: version + 1, fence: sql`(${billingAccounts.version} = ${version})` };
 }
 
 export async function workspaceOfCustomer(

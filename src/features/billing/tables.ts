@@ -27,9 +27,11 @@ export const billingAccounts = sqliteTable(
     trialUsedAt: integer("trial_used_at"),
     overdueSince: integer("overdue_since"),
     pending: text("pending", { mode: "json" }).$type<Subscribed["pending"]>(),
-    /** The page on which the workspace was last asked to pay, and since when. */
+    /** The page on which the workspace can pay, null before it is opened, and when it was last asked to. */
     checkoutId: text("checkout_id"),
     checkoutAt: integer("checkout_at"),
+    /** How many pages have ended: the payment company opens one a turn. */
+    checkoutTurn: integer("checkout_turn").notNull().default(0),
     /** Changed by each write: one that was decided on an older copy fails (`billing_accounts_fence_holds`). */
     version: integer("version").notNull().default(0),
     fence: integer("fence").notNull().default(1),

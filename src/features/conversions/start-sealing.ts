@@ -12,7 +12,7 @@ import {
   releaseStorage,
   reserveStorage,
 } from "#features/media/service";
-import { createDataKey } from "#features/secrets/service";
+import { createDataKey, isHolderGone } from "#features/secrets/service";
 import { v1FileName } from "./format-1.ts";
 import { sealAudio } from "./jobs/seal-audio.ts";
 import { estimateImageBytes, planImages } from "./rules.ts";
@@ -96,6 +96,8 @@ async function commitSealing(
   try {
     await commitWithJobs(ctx, [...statements, auditEntry(ctx, "conversion.create", { target: conversionId })], [job]);
   } catch (error) {
+    if (isHolderGone(error))
+      throw new Problem("encryption-key-deactivated", { detail: "It was switched off just now." });
     throw isGuardFailure(error) ? new Problem("file-not-found") : error;
   }
 }

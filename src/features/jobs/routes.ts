@@ -10,6 +10,7 @@ export const routes = [
     method: "get",
     path: "/v1/jobs",
     summary: "Jobs, newest first",
+    description: "Those that people and keys started, unless `kind` or `include` asks for others.",
     access: "jobs:read",
     query: jobListQuery,
     returns: jobPage,

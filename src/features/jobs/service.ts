@@ -3,7 +3,7 @@ import type { WorkspaceCtx } from "#core/context";
 import { addEvent, findJob, listEvents, listJobs, requestCancel, restartJob } from "#core/job-store";
 import type { Lane } from "#core/job";
 import { conversionLimit } from "#core/limits";
-import { readCursor, toPage } from "#core/page";
+import { type PageQuery, readCursor, toPage } from "#core/page";
 import { Problem } from "#core/problem";
 import { hasEnded, type JobState } from "#core/states";
 import type { JobRow } from "#core/tables";
@@ -50,11 +50,12 @@ export async function getJob(ctx: WorkspaceCtx, id: string): Promise<JobRow> {
 
 export async function listJobPage(
   ctx: WorkspaceCtx,
-  query: { limit: number; cursor?: string | undefined; state?: JobState | undefined; kind?: string | undefined },
+  query: PageQuery & { state?: JobState | undefined; kind?: string | undefined; include: "asked" | "all" },
 ) {
   const filter = {
     states: query.state ? [query.state] : null,
     name: query.kind ?? null,
+    ...(query.kind === undefined && query.include === "asked" ? { isListed: true as const } : {}),
     before: readCursor(query),
     limit: query.limit + 1,
   };

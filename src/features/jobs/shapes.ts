@@ -11,7 +11,13 @@ export const jobParams = shape(() =>
 export const jobListQuery = shape(() =>
   pageQuery().extend({
     state: z.enum(jobStates).optional(),
-    kind: z.string().max(80).optional().meta({ description: "The job's name, for example conversions.seal-audio." }),
+    kind: z.string().max(80).optional().meta({
+      description: "The job's name, for example conversions.seal-audio; also one of work that nobody asked for itself.",
+    }),
+    include: z.enum(["asked", "all"]).default("asked").meta({
+      description:
+        "`asked`: what a person or key started. `all`: also what follows from it, such as mail, webhooks and clean-up.",
+    }),
   }),
 );
 

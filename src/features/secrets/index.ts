@@ -4,6 +4,7 @@ import { defineFeature } from "#core/feature";
 import { commitWithJobs, type Enqueued } from "#core/job";
 import { listJobs } from "#core/job-store";
 import { defineSchedule } from "#core/schedule";
+import { unendedStates } from "#core/states";
 import { rewrapDataKeys } from "./jobs/rewrap-data-keys.ts";
 import { rewrapEncryptionKeys } from "./jobs/rewrap-encryption-keys.ts";
 import { routes } from "./routes.ts";
@@ -37,7 +38,7 @@ async function dueRotations(ctx: Ctx): Promise<Enqueued[]> {
 
 async function isWaiting(ctx: Ctx, workspaceId: string, name: string): Promise<boolean> {
   const unfinished = await listJobs(ctx, workspaceId, {
-    states: ["scheduled", "queued", "running", "paused"],
+    states: [...unendedStates],
     name,
     before: null,
     limit: 1,

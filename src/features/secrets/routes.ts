@@ -1,7 +1,16 @@
 /** /v1/encryption-keys: the keys that wrap data keys, and imported EchoCipher master keys. */
 import { endpoint, Reply } from "#core/endpoint";
 import * as service from "./service.ts";
-import { keyListQuery, keyOwnerQuery, keyPage, keyParams, keyShape, newKeyShape, rotationShape } from "./shapes.ts";
+import {
+  deactivationQuery,
+  keyListQuery,
+  keyOwnerQuery,
+  keyPage,
+  keyParams,
+  keyShape,
+  newKeyShape,
+  rotationShape,
+} from "./shapes.ts";
 
 export const routes = [
   endpoint({
@@ -68,10 +77,13 @@ export const routes = [
     method: "post",
     path: "/v1/encryption-keys/{id}/deactivate",
     summary: "Switch a key off for good: nothing is sealed or opened with it any more",
+    description:
+      "A rotated key is not switched off while images still depend on it: the rotation's job moves them to the key that followed. `force=true` gives up those that have not moved.",
     access: "encryption-keys:write",
     params: keyParams,
+    query: deactivationQuery,
     returns: keyShape,
-    problems: ["encryption-key-not-found"],
-    handle: (ctx, { params }) => service.deactivateKey(ctx, params.id),
+    problems: ["encryption-key-not-found", "encryption-key-moving"],
+    handle: (ctx, { params, query }) => service.deactivateKey(ctx, params.id, { force: query.force === "true" }),
   }),
 ];

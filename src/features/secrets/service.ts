@@ -2,8 +2,10 @@
 import { auditEntry } from "#core/audit";
 import type { Ctx, WorkspaceCtx } from "#core/context";
 import { commitWithJobs, type Statement } from "#core/job";
+import { listJobs } from "#core/job-store";
 import { readCursor, toPage } from "#core/page";
 import { Problem } from "#core/problem";
+import { unendedStates } from "#core/states";
 import { readMembership } from "#features/workspaces/service";
 import { readImport } from "./import-rules.ts";
 import { rewrapDataKeys } from "./jobs/rewrap-data-keys.ts";
@@ -25,6 +27,7 @@ import type { EncryptionKeyRow } from "./tables.ts";
 import { holderOf, wrapDataKey } from "./wrapping.ts";
 
 export { destroyDataKeys, openDataKey } from "./data-keys.ts";
+export { isHolderGone } from "./store.ts";
 export { listV1Masters, openV1Master } from "./imports.ts";
 
 const iso = (time: number | null) => (time === null ? null : new Date(time).toISOString());
@@ -229,19 +232,49 @@ function notRotatable(detail: string): Problem {
   return new Problem("encryption-key-not-rotatable", { detail });
 }
 
-/** Idempotent by nature: a key that is switched off stays as it is. */
-export async function deactivateKey(ctx: WorkspaceCtx, id: string): Promise<KeyShape> {
+/**
+ * Idempotent by nature: a key that is switched off stays as it is. Throws `encryption-key-moving` for a rotated key that images still
+ * depend on, unless `force` gives these up.
+ */
+export async function deactivateKey(
+  ctx: WorkspaceCtx,
+  id: string,
+  { force = false }: { force?: boolean } = {},
+): Promise<KeyShape> {
   const row = await findManaged(ctx, id);
   if (row.state === "deactivated") return toKey(row);
-  const deactivated = auditEntry(ctx, "encryption-key.deactivated", { target: row.id, details: { kind: row.keyType } });
-  await ctx.db.batch([store.deactivateKeys(ctx, [row.id]), deactivated]);
+  const details = { kind: row.keyType, ...(force ? { force } : {}) };
+  const deactivated = auditEntry(ctx, "encryption-key.deactivated", { target: row.id, details });
+  const switchOff = force ? store.deactivateKeys(ctx, [row.id]) : store.deactivateUnlessMoving(ctx, row.id);
+  try {
+    await ctx.db.batch([switchOff, deactivated]);
+  } catch (error) {
+    throw store.isMoving(error) ? await moving(ctx, row) : error;
+  }
   return toKey((await store.findKey(ctx, row.id)) ?? row);
+}
+
+async function moving(ctx: WorkspaceCtx, { id }: EncryptionKeyRow): Promise<Problem> {
+  const [dataKeysLeft, jobId] = await Promise.all([store.countDataKeysUnder(ctx, id), findMove(ctx, id)]);
+  const detail = `${dataKeysLeft} data keys have not moved to the key that followed it: their images would open no more.`;
+  return new Problem("encryption-key-moving", { detail, members: { dataKeysLeft, jobId } });
+}
+
+const maxMoves = 100;
+
+/** The job that moves the data keys of a retired key, while one waits or runs. */
+async function findMove(ctx: WorkspaceCtx, encryptionKeyId: string): Promise<string | null> {
+  const filter = { states: [...unendedStates], name: rewrapDataKeys.name, before: null, limit: maxMoves };
+  const found = (await listJobs(ctx, ctx.workspaceId, filter)).find(
+    ({ payload }) => (JSON.parse(payload) as { encryptionKeyId: string }).encryptionKeyId === encryptionKeyId,
+  );
+  return found?.id ?? null;
 }
 
 export interface NewDataKey {
   /** 32 hexadecimal characters, for the image's header. */
   keyId: string;
-  /** Stores the wrapped key: put it into the batch that makes the conversion. */
+  /** Stores the wrapped key: put it into the batch that makes the conversion. Fails it (`isHolderGone`) when its key was switched off since. */
   statement: Statement;
   encryptionKeyId: string;
 }

@@ -89,6 +89,8 @@ export const newKeyShape = shape(() =>
     .meta({ id: "NewEncryptionKey" }),
 );
 
+export const deactivationQuery = shape(() => z.object({ force: z.enum(["true", "false"]).default("false") }));
+
 export const rotationShape = shape(() =>
   z
     .object({

@@ -190,6 +190,43 @@ export function deactivateKeys(ctx: Timed, ids: string[]): Statement {
     );
 }
 
+/** Fails the batch (`isMoving`) while data keys are on their way from this retired key to the one that followed it. */
+export function deactivateUnlessMoving(ctx: Timed, id: string): Statement {
+  const isHeld = sql`${encryptionKeys.state} = 'retired' and ${exists(livingOf(ctx))} and ${exists(successorOf(ctx))}`;
+  return ctx.db
+    .update(encryptionKeys)
+    .set({ state: sql`case when ${isHeld} then null else 'deactivated' end`, deactivatedAt: ctx.now() })
+    .where(and(inWorkspace(ctx, id), ne(encryptionKeys.state, "deactivated")));
+}
+
+export function isMoving(error: unknown): boolean {
+  return messagesOf(error).some((message) => message.includes("NOT NULL constraint failed: encryption_keys.state"));
+}
+
+/** The data keys that the key of the outer statement wraps. */
+function livingOf(ctx: Db) {
+  return ctx.db
+    .select({ id: dataKeys.id })
+    .from(dataKeys)
+    .where(and(eq(dataKeys.encryptionKeyId, encryptionKeys.id), isNull(dataKeys.destroyedAt)));
+}
+
+/** The active user key of the person whose key the outer statement looks at. */
+function successorOf(ctx: Db) {
+  const successor = alias(encryptionKeys, "successor");
+  return ctx.db
+    .select({ id: successor.id })
+    .from(successor)
+    .where(
+      and(
+        eq(successor.workspaceId, encryptionKeys.workspaceId),
+        eq(successor.userId, encryptionKeys.userId),
+        eq(successor.keyType, "user"),
+        eq(successor.state, "active"),
+      ),
+    );
+}
+
 export async function findPersonNames(ctx: Db, userId: string): Promise<PersonNames | null> {
   const [row] = await ctx.db
     .select({ email: users.email, username: users.username })
@@ -239,8 +276,25 @@ export function rewrapKeys(ctx: Db, page: Rewrapped[], masterVersion: number): S
     .where(and(eq(encryptionKeys.id, ofPage("id")), eq(encryptionKeys.wrappedKey, ofPage("from"))));
 }
 
+/** Fails the batch (`isHolderGone`) when the key that wraps it was switched off since: else nothing would ever open what is sealed with it. */
 export function insertDataKey(ctx: Db, row: typeof dataKeys.$inferInsert): Statement {
-  return ctx.db.insert(dataKeys).values(row);
+  const holder = ctx.db
+    .select({ id: encryptionKeys.id })
+    .from(encryptionKeys)
+    .where(
+      and(
+        eq(encryptionKeys.id, row.encryptionKeyId),
+        eq(encryptionKeys.workspaceId, row.workspaceId),
+        ne(encryptionKeys.state, "deactivated"),
+      ),
+    );
+  return ctx.db.insert(dataKeys).values({ ...row, encryptionKeyId: sql`(${holder})` });
+}
+
+export function isHolderGone(error: unknown): boolean {
+  return messagesOf(error).some((message) =>
+    message.includes("NOT NULL constraint failed: data_keys.encryption_key_id"),
+  );
 }
 
 /** A data key with the key that wraps it, in one read: a rotation between two reads would pair the wrong ones. */
@@ -327,26 +381,10 @@ export function moveDataKeys(
 
 /** Retired user keys that still wrap data keys although a successor is active: what came while the rotation's job ran. */
 export async function listUnfinishedRotations(ctx: Db, limit: number): Promise<{ id: string; workspaceId: string }[]> {
-  const successor = alias(encryptionKeys, "successor");
-  const living = ctx.db
-    .select({ id: dataKeys.id })
-    .from(dataKeys)
-    .where(and(eq(dataKeys.encryptionKeyId, encryptionKeys.id), isNull(dataKeys.destroyedAt)));
-  const active = ctx.db
-    .select({ id: successor.id })
-    .from(successor)
-    .where(
-      and(
-        eq(successor.workspaceId, encryptionKeys.workspaceId),
-        eq(successor.userId, encryptionKeys.userId),
-        eq(successor.keyType, "user"),
-        eq(successor.state, "active"),
-      ),
-    );
   // Literal, because SQLite does not use a partial index for a bound parameter.
   return ctx.db
     .select({ id: encryptionKeys.id, workspaceId: encryptionKeys.workspaceId })
     .from(encryptionKeys)
-    .where(and(sql`encryption_keys.state = 'retired'`, exists(living), exists(active)))
+    .where(and(sql`encryption_keys.state = 'retired'`, exists(livingOf(ctx)), exists(successorOf(ctx))))
     .limit(limit);
 }

@@ -48,6 +48,12 @@ export function sessionNamed({ book }: Work, id: string): Session {
   return found;
 }
 
+export function listSessions({ book }: Work, form: Form) {
+  const status = text(form, "status");
+  const found = book.sessions.filter((session) => status === undefined || session.status === status);
+  return listOf(found, form, "/v1/checkout/sessions");
+}
+
 export function createSession(work: Work, form: Form): Session {
   const [line] = forms(form, "line_items");
   const successUrl = text(form, "success_url");

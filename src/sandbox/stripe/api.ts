@@ -172,6 +172,7 @@ const bookActs: Record<string, BookAct> = {
   "POST customers/:": (work, form) => updateCustomer(work, form),
   "GET customers/:/payment_methods": (work, form) => listMethods(work, form),
   "GET payment_methods": (work, form) => listMethods(work, form),
+  "GET checkout/sessions": (work, form) => subscriptions.listSessions(work, form),
   "POST checkout/sessions": (work, form) => subscriptions.createSession(work, form),
   "GET checkout/sessions/:": (work, _, id) => subscriptions.sessionNamed(work, id),
   "POST checkout/sessions/:/expire": (work, _, id) => subscriptions.expireSession(work, id),

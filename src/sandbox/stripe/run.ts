@@ -5,7 +5,7 @@
 import { sandboxBase } from "#core/sandbox-secrets";
 import type { Statement } from "#core/work";
 import type { SandboxCtx } from "../context.ts";
-import type { Book, Catalog, Work } from "./book.ts";
+import { type Book, type Catalog, emit, type Work } from "./book.ts";
 import { playUntil } from "./clock.ts";
 import { deliverWaiting } from "./deliver.ts";
 import { missing, StripeFailure } from "./failure.ts";
@@ -34,6 +34,7 @@ export async function onBook<Answer>(
     const work = workOn(ctx, kept.value, catalog);
     const was = JSON.stringify(kept.value);
     playUntil(work, nowSeconds(ctx) + kept.value.aheadSeconds);
+    expireSessions(work, nowSeconds(ctx));
     const answer = act(work);
     const isSame = JSON.stringify(work.book) === was;
     const statements = isSame ? [] : [writeBook(ctx, { value: bounded(work.book), version: kept.version })];
@@ -64,6 +65,15 @@ export async function onCatalog<Answer>(
     if (await commit(ctx, [writeCatalog(ctx, kept)], { keepAs, answer })) return answer;
   }
   throw new StripeFailure(409, "invalid_request_error", { code: "lock_timeout", message: "Somebody else changes it." });
+}
+
+/** Pages end by the real clock, whatever the customer's own says: nobody can pay on one afterwards. */
+function expireSessions(work: Work, realNow: number): void {
+  for (const session of work.book.sessions) {
+    if (session.status !== "open" || session.expires_at > realNow) continue;
+    Object.assign(session, { status: "expired", url: null });
+    emit(work, "checkout.session.expired", session);
+  }
 }
 
 function workOn(ctx: SandboxCtx, book: Book, catalog: Catalog): Work {

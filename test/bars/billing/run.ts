@@ -168,7 +168,7 @@ async function settle({ stage, tokens }: Office): Promise<void> {
 async function anyWaits(stage: Stage, tokens: readonly string[]): Promise<boolean> {
   for (const token of tokens) {
     for (const state of ["queued", "running"]) {
-      const answer = await fetch(`${stage.url}/v1/jobs?state=${state}&limit=1`, {
+      const answer = await fetch(`${stage.url}/v1/jobs?include=all&state=${state}&limit=1`, {
         headers: { authorization: `Bearer ${token}` },
       });
       const { items } = (await answer.json()) as { items: unknown[] };

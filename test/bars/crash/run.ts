@@ -141,7 +141,11 @@ async function countWaiting(office: Office): Promise<number> {
   let waiting = 0;
   for (const { token } of office.people) {
     for (const state of ["queued", "running"]) {
-      const { body } = await call(office, { method: "GET", path: `/v1/jobs?state=${state}&limit=100`, token });
+      const { body } = await call(office, {
+        method: "GET",
+        path: `/v1/jobs?include=all&state=${state}&limit=100`,
+        token,
+      });
       waiting += (body.items as unknown[]).length;
     }
   }

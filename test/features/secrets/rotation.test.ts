@@ -2,7 +2,14 @@
 import { describe, expect, it } from "vitest";
 import { runJob } from "#app/run-job";
 import { startRewraps } from "#features/secrets/index";
-import { createDataKey, destroyDataKeys, openDataKey } from "#features/secrets/service";
+import {
+  createDataKey,
+  deactivateKey,
+  destroyDataKeys,
+  isHolderGone,
+  openDataKey,
+  rotateKey,
+} from "#features/secrets/service";
 import { bindings, type Person, signUp } from "#test/support/harness";
 import {
   actAs,
@@ -198,6 +205,16 @@ describe("rotating a user key", () => {
   });
 });
 
+async function keyState(id: string) {
+  return bindings.DB.prepare(
+    `select state, deactivated_at as deactivated,
+       (select count(*) from audit_log where target = k.id and action = 'encryption-key.deactivated') as told
+       from encryption_keys k where id = ?`,
+  )
+    .bind(id)
+    .first();
+}
+
 /** Runs the job while something else happens between its reading a page and its writing it. */
 async function runWhile(jobId: string, meanwhile: () => Promise<unknown>, nthBatch = 1): Promise<void> {
   const ctx = quietContext();
@@ -238,12 +255,69 @@ describe("moving data keys", () => {
     for (const { keyId, raw } of made) expect(await open(ctx, keyId)).toBe(raw);
   });
 
-  it("stops when the old key is deactivated, whose keys then refuse to open", async () => {
+  it("keeps the old key from being switched off until it has ended", async () => {
+    const person = await signUp();
+    const ctx = actAs(person);
+    const made = await storeDataKeys(ctx, 2);
+    const { oldId, jobId } = await rotateQuietly(person);
+    for (const query of ["", "?force=false"]) {
+      const refused = await person.call("POST", `${keysPath}/${oldId}/deactivate${query}`);
+      expect(refused).toMatchObject({
+        status: 409,
+        body: { code: "encryption-key-moving", dataKeysLeft: 2, jobId, suggestion: expect.stringContaining("force") },
+      });
+    }
+    expect(await keyState(oldId)).toEqual({ state: "retired", deactivated: null, told: 0 });
+    for (const { keyId, raw } of made) expect(await open(ctx, keyId)).toBe(raw);
+    await finish(quietContext(), jobId);
+    expect(await person.call("POST", `${keysPath}/${oldId}/deactivate`)).toMatchObject({
+      status: 200,
+      body: { state: "deactivated" },
+    });
+    expect(await keyState(oldId)).toEqual({ state: "deactivated", deactivated: expect.any(Number), told: 1 });
+    for (const { keyId, raw } of made) expect(await open(ctx, keyId)).toBe(raw);
+  });
+
+  it("is not overtaken by a deactivation that saw the key before it was rotated", async () => {
+    const person = await signUp();
+    const [made] = await storeDataKeys(actAs(person), 1);
+    const id = await userKey(person);
+    const ctx = actAs(person);
+    // In a context that tells the queue nothing: the move is still to come.
+    beforeBatch(ctx, 1, () => rotateKey(actAs(person), id));
+    expect(await refusal(deactivateKey(ctx, id))).toBe("encryption-key-moving");
+    expect(await keyState(id)).toEqual({ state: "retired", deactivated: null, told: 0 });
+    expect(await open(actAs(person), made?.keyId ?? "")).toBe(made?.raw);
+  });
+
+  it("does not hold back whoever has no active key that the images could move to", async () => {
+    const person = await signUp();
+    const [made] = await storeDataKeys(actAs(person), 1);
+    const { oldId, newId } = await rotateQuietly(person);
+    await person.call("POST", `${keysPath}/${newId}/deactivate`);
+    expect((await person.call("POST", `${keysPath}/${oldId}/deactivate`)).status).toBe(200);
+    expect(await refusal(open(actAs(person), made?.keyId ?? ""))).toBe("encryption-key-deactivated");
+  });
+
+  it("leaves no image behind under a key that is switched off while it is being sealed", async () => {
+    const person = await signUp();
+    const ctx = actAs(person);
+    const late = await createDataKey(ctx, { conversionId: "conv_late", encryptionKeyId: null });
+    await person.call("POST", `${keysPath}/active/deactivate`);
+    const error: unknown = await ctx.db.batch([late.statement]).catch((reason: unknown) => reason);
+    expect(isHolderGone(error)).toBe(true);
+    const kept = await bindings.DB.prepare("select count(*) as keys from data_keys where id = ?")
+      .bind(late.keyId)
+      .first();
+    expect(kept).toEqual({ keys: 0 });
+  });
+
+  it("stops when the old key is switched off by force, whose keys then refuse to open", async () => {
     const person = await signUp();
     const ctx = actAs(person);
     const [made] = await storeDataKeys(ctx, 1);
     const { oldId, jobId } = await rotateQuietly(person);
-    await person.call("POST", `${keysPath}/${oldId}/deactivate`);
+    await person.call("POST", `${keysPath}/${oldId}/deactivate?force=true`);
     expect(await finish(quietContext(), jobId)).toMatchObject({
       state: "failed",
       problemCode: "encryption-key-deactivated",

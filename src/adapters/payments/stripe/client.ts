@@ -58,6 +58,16 @@ export function isMissing(error: unknown): boolean {
   return (error as StripeFailure).code === "resource_missing";
 }
 
+/** A request with the same idempotency key has not ended yet. */
+export function isKeyBusy(error: unknown): boolean {
+  return (error as StripeFailure).code === "idempotency_key_in_use";
+}
+
+/** The idempotency key was used for a request that said something else. */
+export function isKeySpent(error: unknown): boolean {
+  return (error as StripeFailure).type === "StripeIdempotencyError";
+}
+
 function toProblem(error: unknown): unknown {
   if (error instanceof Problem) return error;
   const { type, code, decline_code: declineCode } = Object(error) as StripeFailure;

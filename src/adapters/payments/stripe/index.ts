@@ -2,7 +2,8 @@
 import { createHash } from "node:crypto";
 import type { Stripe } from "stripe";
 import { type PlanPrice, priceOf } from "#core/plan-prices";
-import type { CheckoutRequest, PaymentEvent, Payments, Subscribed } from "../contract.ts";
+import type { PaymentEvent, Payments, Subscribed } from "../contract.ts";
+import { endCheckout, findCheckout, offerOf, openCheckoutsOf, startCheckout } from "./checkout.ts";
 import { calling, connect, findOrNull, isMissing, type StripeAccount } from "./client.ts";
 import { ensurePrice } from "./prices.ts";
 import {
@@ -33,11 +34,10 @@ export function makeStripe(account: StripeAccount & { provider: Payments["provid
         return customer.id;
       }),
     startCheckout: (request) => call((stripe) => startCheckout(stripe, request)),
-    endCheckout: (id) =>
-      call(async (stripe) => {
-        const session = await findOrNull(stripe.checkout.sessions.retrieve(id));
-        if (session?.status === "open") await stripe.checkout.sessions.expire(id);
-      }),
+    offerOf,
+    findCheckout: (id) => call((stripe) => findCheckout(stripe, id)),
+    openCheckoutsOf: (customerId) => call((stripe) => openCheckoutsOf(stripe, customerId)),
+    endCheckout: (id) => call((stripe) => endCheckout(stripe, id)),
     openPortal: ({ customerId, returnUrl }) =>
       call(async (stripe) => {
         const { url } = await stripe.billingPortal.sessions.create({ customer: customerId, return_url: returnUrl });
@@ -71,28 +71,6 @@ export function makeStripe(account: StripeAccount & { provider: Payments["provid
 }
 
 const digestOf = (words: string) => createHash("sha256").update(words).digest("hex").slice(0, 16);
-
-async function startCheckout(stripe: Stripe, request: CheckoutRequest) {
-  const { plan, interval } = request.price;
-  const metadata = { overtone_workspace: request.workspaceId, [planKey]: plan, [intervalKey]: interval };
-  const session = await stripe.checkout.sessions.create(
-    {
-      mode: "subscription",
-      customer: request.customerId,
-      client_reference_id: request.workspaceId,
-      line_items: [{ price: await ensurePrice(stripe, request.price), quantity: 1 }],
-      success_url: request.successUrl,
-      cancel_url: request.cancelUrl,
-      metadata,
-      subscription_data: {
-        metadata,
-        ...(request.trialDays > 0 ? { trial_period_days: request.trialDays } : {}),
-      },
-    },
-    { idempotencyKey: request.idempotencyKey },
-  );
-  return { id: session.id, url: session.url ?? "", expiresAt: session.expires_at * 1_000 };
-}
 
 /** A customer that is gone at Stripe has no subscription there. */
 async function subscriptionsOf(stripe: Stripe, customer: string): Promise<Subscribed[]> {

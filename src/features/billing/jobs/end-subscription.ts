@@ -1,4 +1,4 @@
-/** Ends what a deleted workspace pays for, and the checkout page that may still be open. */
+/** Ends what a deleted workspace pays for, and the checkout pages that may still be open. */
 import * as z from "zod";
 import { paymentsOf } from "#adapters/payments/index";
 import { defineJob, done, fail, retry } from "#core/job";
@@ -18,7 +18,7 @@ export const endSubscriptionJob = defineJob({
     const account = await findAccount(ctx, { workspaceId: ctx.workspaceId, provider: payments.provider });
     if (!account) return done({ ended: 0 });
     try {
-      if (account.checkoutId) await payments.endCheckout(account.checkoutId);
+      for (const { id } of await payments.openCheckoutsOf(account.customerId)) await payments.endCheckout(id);
       const living = (await payments.subscriptionsOf(account.customerId)).filter(({ state }) => state !== "ended");
       for (const subscribed of living) await payments.cancelNow(subscribed, { refund: isLive(subscribed.state) });
       await syncAccount(ctx, payments, ctx.workspaceId);

@@ -32,6 +32,7 @@ import type { ConversionRow } from "../tables.ts";
 export const openImages = defineJob({
   name: "conversions.open-images",
   lane: "conversion",
+  listed: true,
   payload: () => z.object({ conversionId: z.string() }),
   attempts: 5,
   run: (ctx, { conversionId }) => openSet(ctx, conversionId),

@@ -24,6 +24,7 @@ import { deletionOf, discardFile } from "./discard-file.ts";
 export const sealAudio = defineJob({
   name: "conversions.seal-audio",
   lane: "conversion",
+  listed: true,
   payload: () => z.object({ conversionId: z.string() }),
   attempts: 5,
   run: (ctx, { conversionId }) => sealFile(ctx, conversionId),

@@ -15,6 +15,7 @@ const maxPages = 150;
 export const rewrapDataKeys = defineJob({
   name: "secrets.rewrap-data-keys",
   lane: "delivery",
+  listed: true,
   payload: () => z.object({ encryptionKeyId: z.string() }),
   attempts: 50,
   async run(ctx, { encryptionKeyId }): Promise<Outcome> {
