@@ -87,6 +87,7 @@ const categories: Readonly<Record<string, AuditCategory>> = {
   admin: "staff",
   "api-key": "key",
   billing: "billing",
+  code: "auth",
   conversion: "file",
   credits: "billing",
   "data-key": "key",
@@ -104,13 +105,13 @@ const categories: Readonly<Record<string, AuditCategory>> = {
   passkey: "auth",
   plan: "billing",
   profile: "account",
+  "second-factor": "auth",
   session: "auth",
   "sign-in": "auth",
   staff: "staff",
   "sub-user": "workspace",
   subscription: "billing",
   support: "staff",
-  totp: "auth",
   upload: "file",
   user: "account",
   webhook: "workspace",
@@ -147,15 +148,21 @@ interface Repeated {
 const repeated = new BoundedMap<string, Repeated>(2_000);
 const budget = { minute: 0, taken: 0 };
 
+export interface FailureAbout extends AuditAbout {
+  /** Tells apart what would otherwise be the same: a reason, a limit. It is not kept. */
+  by?: string;
+  /** Finds the target where that costs a question: asked behind the answer, and only for what is written. */
+  targetOf?: () => Promise<string | null>;
+}
+
 /**
  * Records what failed or was refused. There is no batch to go with, so it is written after the answer and may be lost; and the same failure
- * of one target from one network is one entry in five minutes, with its `repeats`: a flood does not fill the table. `by` tells
- * apart what would otherwise be the same (a reason, a limit).
+ * of one target from one network is one entry in five minutes, with its `repeats`: a flood does not fill the table.
  */
 export function recordFailure(
   ctx: Ctx & { workspaceId?: string },
   action: AuditAction,
-  about: AuditAbout & { by?: string } = {},
+  about: FailureAbout = {},
 ): void {
   const window = Math.floor(ctx.now() / windowMs);
   const own = [action, about.by ?? "", about.target ?? "", networkOf(ctx.origin.address)].join("\n");
@@ -163,7 +170,8 @@ export function recordFailure(
   const times = countUp(name, window);
   if (times === 0) return;
   const entry = name === own ? entryOf(ctx, action, about) : overflowEntry(ctx);
-  ctx.later(insertFailure(ctx, { entry, name, window, times }));
+  const targetOf = name === own ? about.targetOf : undefined;
+  ctx.later(insertFailure(ctx, { entry, name, window, times, targetOf }));
 }
 
 function takesBudget(ctx: Ctx): boolean {
@@ -197,15 +205,22 @@ type Entry = ReturnType<typeof entryOf>;
 
 async function insertFailure(
   ctx: Ctx,
-  failure: { entry: Entry; name: string; window: number; times: number },
+  failure: {
+    entry: Entry;
+    name: string;
+    window: number;
+    times: number;
+    targetOf: (() => Promise<string | null>) | undefined;
+  },
 ): Promise<void> {
-  const { entry, name, window, times } = failure;
+  const { entry, name, window, times, targetOf } = failure;
+  const target = targetOf ? await targetOf() : entry.target;
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(name)));
   // The id is a function of window and name, so that all isolates count up the same entry.
   const id = makeId("audit", window * windowMs, digest);
   await ctx.db
     .insert(auditLog)
-    .values({ id, ...entry, repeats: times })
+    .values({ id, ...entry, target, repeats: times })
     .onConflictDoUpdate({ target: auditLog.id, set: { repeats: sql`${auditLog.repeats} + ${times}` } });
 }
 

@@ -39,13 +39,14 @@ async function register(): Promise<Person> {
 }
 
 /** Runs in the page: asks for options, lets the browser make or use a passkey, and sends what it gave. */
-async function usePasskey(given: { act: "register" | "login"; token?: string }) {
+async function usePasskey(given: { act: "register" | "login"; token?: string; password?: string }) {
   const headers = {
     "content-type": "application/json",
     ...(given.token ? { authorization: `Bearer ${given.token}` } : {}),
   };
   const base = `/v1/auth/passkeys/${given.act}`;
-  const options = await (await fetch(`${base}/options`, { method: "POST", headers })).json();
+  const asked = given.password === undefined ? {} : { body: JSON.stringify({ password: given.password }) };
+  const options = await (await fetch(`${base}/options`, { method: "POST", headers, ...asked })).json();
   const credential =
     given.act === "register"
       ? await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options) })
@@ -108,7 +109,7 @@ void describe("signing in, in a browser", { timeout: 300_000 }, () => {
     const person = await register();
     await page.goto(`${origin}/device`, { waitUntil: "networkidle" });
     const authenticatorId = await addAuthenticator(true);
-    const added = await page.evaluate(usePasskey, { act: "register" as const, token: person.token });
+    const added = await page.evaluate(usePasskey, { act: "register" as const, ...person });
     assert.equal(added.status, 201, JSON.stringify(added.body));
     const { credentials } = await cdp.send("WebAuthn.getCredentials", { authenticatorId });
     assert.equal(credentials[0]?.isResidentCredential, true);

@@ -65,6 +65,11 @@ export const signInMethodProblems = {
     title: "No device waits with this code",
     suggestion: "Check the code, or start again on the device: a code works for 10 minutes.",
   },
+  "recent-proof-required": {
+    status: 403,
+    title: "Prove once more who you are",
+    suggestion: "Send your password; an account without one signs in again and repeats this within freshSeconds.",
+  },
   "passkey-challenge-invalid": {
     status: 400,
     title: "The passkey answers no open question",

@@ -53,10 +53,10 @@ export function issueCode(sql: SqlStorage, request: IssueRequest, nowMs: number)
 /** Calls run one after the other and this one never waits, so at most five guesses of a code are compared, however many arrive. */
 export function guessCode(sql: SqlStorage, hash: string, nowMs: number): GuessOutcome {
   const record = read(sql);
-  if (record.hash === null || !isLiving(record, nowMs)) return { ok: false };
+  if (record.hash === null || !isLiving(record, nowMs)) return { ok: false, wasSent: record.hash !== null };
   if (!isSame(record.hash, hash)) {
     write(sql, { ...record, tries: record.tries + 1 });
-    return { ok: false };
+    return { ok: false, wasSent: true };
   }
   write(sql, used(record));
   return { ok: true, detail: record.detail };

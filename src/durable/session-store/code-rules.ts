@@ -23,7 +23,8 @@ export interface CodeLimits {
 }
 
 export type IssueOutcome = { ok: true } | { ok: false; reason: "cool-down" | "day-limit"; retryAtMs: number };
-export type GuessOutcome = { ok: true; detail: string | null } | { ok: false };
+/** `wasSent`: there is a code that the guess was about, living or ended. For the trail alone: no answer may depend on it. */
+export type GuessOutcome = { ok: true; detail: string | null } | { ok: false; wasSent: boolean };
 
 export const noCode: CodeRecord = {
   hash: null,

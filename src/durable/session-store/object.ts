@@ -234,7 +234,8 @@ export class SessionStore extends DurableObject {
 
   /** A right guess uses the code up; the fifth wrong one ends it. */
   guessCode(request: { hash: string } & At): GuessOutcome {
-    return this.#hasCode ? codes.guessCode(this.#sql, request.hash, request.nowMs ?? Date.now()) : { ok: false };
+    if (!this.#hasCode) return { ok: false, wasSent: false };
+    return codes.guessCode(this.#sql, request.hash, request.nowMs ?? Date.now());
   }
 
   override async alarm(): Promise<void> {

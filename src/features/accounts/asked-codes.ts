@@ -63,7 +63,8 @@ interface CodeSignIn {
 export async function signInByCode(ctx: Ctx, given: CodeSignIn): Promise<SignedInUser> {
   const { email, sessionKind, deviceId } = given;
   const subject = await signInSubject(ctx, email, deviceId);
-  await checkCode(ctx, { purpose: "sign-in", subject }, given.code);
+  const ownerOf = async () => (await findByEmail(ctx.db, email))?.id ?? null;
+  await checkCode(ctx, { purpose: "sign-in", subject, ownerOf }, given.code);
   const user = await findByEmail(ctx.db, email);
   if (user?.status !== "active") throw new Problem("code-wrong");
   const proven = await proveEmail(ctx, user);

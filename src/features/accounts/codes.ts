@@ -4,6 +4,7 @@
  * A code is never logged and never kept in the clear.
  */
 import { createHmac } from "node:crypto";
+import { type FailureAbout, recordFailure } from "#core/audit";
 import type { Ctx } from "#core/context";
 import { Problem } from "#core/problem";
 import { guessCode, issueCode as issueInStore } from "#durable/session-store/client";
@@ -86,15 +87,32 @@ export async function issueCode(
   });
 }
 
+/** `ownerOf`: whose account a code by address is about; left out, the subject is the person's id. */
+interface GuessedCode extends CodeName {
+  ownerOf?: () => Promise<string | null>;
+}
+
 /** Uses a code up and returns its detail. Throws `code-wrong` for wrong, expired, used and spent ones alike. */
-export async function checkCode(ctx: CodeCtx, name: CodeName, code: string): Promise<{ detail: string | null }> {
+export async function checkCode(ctx: Ctx, name: GuessedCode, code: string): Promise<{ detail: string | null }> {
+  const { purpose } = name;
   const outcome = await guessCode(ctx.objects.SESSION_STORE, {
     name: nameOf(ctx, name),
     hash: hashOf(ctx, name, code.trim()),
     nowMs: ctx.now(),
   });
-  if (!outcome.ok) throw new Problem("code-wrong");
-  return { detail: outcome.detail };
+  if (outcome.ok) return { detail: outcome.detail };
+  recordFailure(ctx, "code.failed", { details: { purpose }, ...aboutGuess(ctx, name, outcome) });
+  throw new Problem("code-wrong");
+}
+
+/**
+ * Never the code itself: a mistyped one is nearly the right one. Nor an address that has no account here. Guesses where no code was ever sent
+ * are one entry for all of a network: naming addresses costs nothing, and must not fill the table.
+ */
+function aboutGuess(ctx: Ctx, name: GuessedCode, { wasSent }: { wasSent: boolean }): FailureAbout {
+  const { purpose, subject, ownerOf } = name;
+  if (!ownerOf) return { by: purpose, target: subject };
+  return wasSent ? { by: nameOf(ctx, name), targetOf: ownerOf } : { by: purpose };
 }
 
 /** Each digit by rejection: a remainder of a byte would make 0 to 5 likelier. */

@@ -4,7 +4,7 @@ import type { Ctx, WorkspaceCtx } from "#core/context";
 import { commitWithJobs, type Enqueued } from "#core/job";
 import { Problem } from "#core/problem";
 import { checkCode, type CodeName, issueCode } from "./codes.ts";
-import { accountExistsMail, emailChangeMail, verificationMail } from "./mails.ts";
+import { accountExistsMail, emailChangedMail, emailChangeMail, verificationMail } from "./mails.ts";
 import { takenOr } from "./new-person.ts";
 import { currentUser, iso, requirePassword } from "./people.ts";
 import { findByEmail, updateUser, verifyEmailOf } from "./store.ts";
@@ -60,7 +60,12 @@ export async function emailStatus(ctx: WorkspaceCtx) {
   };
 }
 
-const emailChange = (userId: string): CodeName => ({ purpose: "email-change", subject: userId });
+/** Asked for under one address, it changes no other: staff may have moved the account meanwhile. */
+const emailChange = (user: Pick<UserRow, "id" | "email">): CodeName => ({
+  purpose: "email-change",
+  subject: user.id,
+  boundTo: user.email,
+});
 
 /** Where verification is asked for, an address that was never proven need not confirm: its code might reach nobody. */
 function mustOldConfirm(ctx: Ctx, user: UserRow): boolean {
@@ -74,7 +79,7 @@ export async function startEmailChange(ctx: WorkspaceCtx, given: { newEmail: str
   const { newEmail } = given;
   if (newEmail === user.email) throw new Problem("email-unchanged");
   const withOld = mustOldConfirm(ctx, user);
-  const { code, expiresAt } = await issueCode(ctx, emailChange(user.id), { detail: newEmail, halves: withOld ? 2 : 1 });
+  const { code, expiresAt } = await issueCode(ctx, emailChange(user), { detail: newEmail, halves: withOld ? 2 : 1 });
   const { codeLength } = ctx.settings.emailVerification;
   const isTaken = (await findByEmail(ctx.db, newEmail)) !== null;
   const mailTo = (to: string, half: string, isOld: boolean) =>
@@ -91,14 +96,18 @@ export async function startEmailChange(ctx: WorkspaceCtx, given: { newEmail: str
 export async function confirmEmailChange(ctx: WorkspaceCtx, given: { code?: string | undefined; newCode: string }) {
   const user = await currentUser(ctx);
   const both = `${(given.code ?? "").trim()}${given.newCode.trim()}`;
-  const { detail: email } = await checkCode(ctx, emailChange(user.id), both);
+  const { detail: email } = await checkCode(ctx, emailChange(user), both);
   if (email === null) throw new Problem("code-wrong");
   const at = ctx.now();
   try {
-    await ctx.db.batch([
-      updateUser(ctx.db, user.id, { email, emailVerifiedAt: at, updatedAt: at }),
-      auditEntry(ctx, "account.email-changed", { target: user.id }),
-    ]);
+    await commitWithJobs(
+      ctx,
+      [
+        updateUser(ctx.db, user.id, { email, emailVerifiedAt: at, updatedAt: at }),
+        auditEntry(ctx, "account.email-changed", { target: user.id }),
+      ],
+      [emailChangedMail(ctx, user, { byStaff: false })],
+    );
   } catch (error) {
     throw takenOr(error);
   }

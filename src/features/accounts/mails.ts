@@ -44,6 +44,11 @@ export function emailChangeMail(
   return mailJob(ctx, { template: "email-change", to: mail.to, userId: user.id, data: { code, newEmail, isOld } });
 }
 
+/** To the address that the account had until now. */
+export function emailChangedMail(ctx: MailCtx, user: Reader, { byStaff }: { byStaff: boolean }): Enqueued {
+  return mailJob(ctx, { template: "email-changed", ...to(user), data: { byStaff } });
+}
+
 export function accountExistsMail(ctx: MailCtx, address: string): Enqueued {
   return mailJob(ctx, { template: "account-exists", to: address, data: {} });
 }

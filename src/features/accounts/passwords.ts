@@ -58,7 +58,8 @@ export function resetPassword(ctx: Ctx, given: Reset) {
     refuseCommonPassword(given.newPassword);
     const { address, code } = addressAndCode(given);
     const passwordPhc = await hash(ctx, given.newPassword);
-    await checkCode(ctx, { purpose: "reset-password", subject: address }, code);
+    const ownerOf = async () => (await findByEmail(ctx.db, address))?.id ?? null;
+    await checkCode(ctx, { purpose: "reset-password", subject: address, ownerOf }, code);
     await setPassword(ctx, address, passwordPhc);
     return { success: true as const, message: "Password changed; all sessions were ended. Sign in with the new one." };
   });

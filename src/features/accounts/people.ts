@@ -1,4 +1,5 @@
 /** What several parts of this feature ask about a person: who it is, and whether the password is right. */
+import { recordFailure } from "#core/audit";
 import type { Ctx, WorkspaceCtx } from "#core/context";
 import type { PlanName } from "#core/plans";
 import { Problem } from "#core/problem";
@@ -50,17 +51,27 @@ export async function hash(ctx: Ctx, password: string): Promise<string> {
  * Throws `password-wrong` unless it is the person's. Five wrong ones lock changing, not signing in: a stolen session must not try
  * passwords until one fits.
  */
-export async function requirePassword(ctx: WorkspaceCtx, user: UserRow, password: string): Promise<void> {
+export async function requirePassword(ctx: Ctx, user: UserRow, password: string): Promise<void> {
   const lock = { addressHash: addressHash(ctx.settings.masterKeys[0], `change-password ${user.id}`), nowMs: ctx.now() };
   const attempt = await beginSignIn(ctx.objects.SESSION_STORE, lock);
-  if (!attempt.allowed) throw locked(ctx, attempt.lockedUntilMs ?? ctx.now());
+  if (!attempt.allowed) {
+    passwordFailed(ctx, user, "locked");
+    throw locked(ctx, attempt.lockedUntilMs ?? ctx.now());
+  }
   const outcome = await verifyPassword(ctx.objects.HASHER, { password, phc: user.passwordPhc }, hasherChoice(ctx));
   if (!outcome.ok && outcome.reason === "busy") {
     await signInAbandoned(ctx.objects.SESSION_STORE, lock);
     throw busy();
   }
-  if (!outcome.ok || !outcome.matches) throw new Problem("password-wrong");
+  if (!outcome.ok || !outcome.matches) {
+    passwordFailed(ctx, user, "wrong");
+    throw new Problem("password-wrong");
+  }
   await signInSucceeded(ctx.objects.SESSION_STORE, lock);
+}
+
+function passwordFailed(ctx: Ctx, user: UserRow, reason: "wrong" | "locked"): void {
+  recordFailure(ctx, "account.password-failed", { target: user.id, by: reason, details: { reason } });
 }
 
 /** For what a stolen session must not do: the person who asks gives the password once more. */

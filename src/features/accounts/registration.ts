@@ -2,7 +2,7 @@
  * Making an account with its personal workspace. Where addresses have to be verified, a taken address is answered like a free one, and
  * its owner is told by mail.
  */
-import { auditEntry } from "#core/audit";
+import { auditEntry, recordFailure } from "#core/audit";
 import type { Ctx, WorkspaceCtx } from "#core/context";
 import { personalWorkspaceId } from "#core/ids";
 import { commitWithJobs, type Enqueued } from "#core/job";
@@ -38,7 +38,22 @@ interface Created {
   isNew: boolean;
 }
 
+/** A refusal is recorded with its code and nothing of what was given: neither the address nor the name need be the caller's. */
 async function createAccount(ctx: Ctx, given: Registration): Promise<Created> {
+  try {
+    return await tryCreate(ctx, given);
+  } catch (error) {
+    if (error instanceof Problem) registrationFailed(ctx, error);
+    throw error;
+  }
+}
+
+/** For every way to register. */
+export function registrationFailed(ctx: Ctx, { code }: Problem): void {
+  recordFailure(ctx, "account.registration-failed", { by: code, details: { reason: code } });
+}
+
+async function tryCreate(ctx: Ctx, given: Registration): Promise<Created> {
   if (ctx.settings.signUp === "closed") throw new Problem("sign-up-closed");
   refuseCommonPassword(given.password);
   const { enabled } = ctx.settings.emailVerification;

@@ -2,7 +2,10 @@
 export { askResetCode } from "./asked-codes.ts";
 export { checkCode, issueCode } from "./codes.ts";
 export { deleteAccount } from "./deletion.ts";
+export { emailChangedMail } from "./mails.ts";
 export { newPerson, takenProblem } from "./new-person.ts";
+export { proverOf, requireOwnSignIn, requireRecentProof } from "./recent-proof.ts";
+export { registrationFailed } from "./registration.ts";
 export { requireRecentPassword, toUser } from "./people.ts";
 export { displayName, isCommonPassword, newUserRow } from "./rules.ts";
 export { endAllSessions, type SessionChoice } from "./sessions.ts";

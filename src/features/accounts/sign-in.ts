@@ -233,7 +233,13 @@ async function upgradeHash(ctx: Ctx, user: UserRow, password: string): Promise<v
   const outcome = await hashPassword(ctx.objects.HASHER, password, hasherChoice(ctx));
   if (!outcome.ok) return;
   try {
-    await ctx.db.batch([replacePassword(ctx.db, user, { passwordPhc: outcome.phc, updatedAt: ctx.now() })]);
+    await ctx.db.batch([
+      replacePassword(ctx.db, user, { passwordPhc: outcome.phc, updatedAt: ctx.now() }),
+      auditEntry({ ...ctx, workspaceId: homeWorkspaceId(user) }, "account.password-hash-upgraded", {
+        target: user.id,
+        details: { from: user.passwordPhc.split("$", 2)[1] ?? "" },
+      }),
+    ]);
   } catch (error) {
     if (!isStalePassword(error)) throw error;
   }

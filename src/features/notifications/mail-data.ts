@@ -17,6 +17,8 @@ export interface MailData {
   "reset-password": { code: string; link: string; expiresInMinutes: number };
   /** Goes to both addresses: `isOld` is the one that the account has now. */
   "email-change": { code: string; newEmail: string; isOld: boolean };
+  /** Goes to the address that the account had: it does not name the new one, because a wrong address may be a stranger's. */
+  "email-changed": { byStaff: boolean };
   "account-exists": Record<string, never>;
   "password-changed": Record<string, never>;
   "new-sign-in": { address: string; userAgent: string; at: Moment };
@@ -45,6 +47,7 @@ export const mailTemplates = [
   "sign-in-code",
   "reset-password",
   "email-change",
+  "email-changed",
   "account-exists",
   "password-changed",
   "new-sign-in",

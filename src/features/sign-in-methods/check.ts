@@ -4,7 +4,7 @@
  */
 import { createHmac } from "node:crypto";
 import type { Ctx } from "#core/context";
-import { auditEntry } from "#core/audit";
+import { auditEntry, recordFailure } from "#core/audit";
 import { personalWorkspaceId } from "#core/ids";
 import { Problem } from "#core/problem";
 import { beginSignIn, signInSucceeded } from "#durable/session-store/client";
@@ -12,6 +12,8 @@ import { keyedHash, keyedHashes, unwrapSecret, wrapSecret } from "./keys.ts";
 import { issueTicket, readTicket } from "./tickets.ts";
 import { acceptStep, findTotp, hasActiveTotp, rewrapTotp, useRecoveryCode } from "./totp-store.ts";
 import type { TotpRow } from "./tables.ts";
+
+export { hasPassword } from "./rules.ts";
 
 const ticketMs = 5 * 60_000;
 const stepMs = 30_000;
@@ -67,18 +69,38 @@ export async function passSecondFactor(ctx: Ctx, userId: string, given: SecondFa
   const { totp_code: code, recovery_code: recoveryCode = "" } = given;
   // A lock of its own for each: who guesses at one of them must not lock the other.
   return code === undefined
-    ? tryWithinLock(ctx, `recovery-code ${userId}`, () => tryRecoveryCode(ctx, userId, recoveryCode))
-    : tryWithinLock(ctx, `second-factor ${userId}`, () => tryCode(ctx, userId, code));
+    ? tryWithinLock(ctx, { factor: "recovery-code", userId }, () => tryRecoveryCode(ctx, userId, recoveryCode))
+    : tryWithinLock(ctx, { factor: "second-factor", userId }, () => tryCode(ctx, userId, code));
+}
+
+interface Guessed {
+  factor: "second-factor" | "recovery-code" | "activate-totp";
+  userId: string;
 }
 
 /** At most five wrong tries an hour. Throws `second-factor-wrong` or `second-factor-locked`. */
-export async function tryWithinLock(ctx: Ctx, name: string, attempt: () => Promise<boolean>): Promise<void> {
-  const hash = createHmac("sha256", ctx.settings.masterKeys[0].raw).update(`second factor lock-out ${name}`);
+export async function tryWithinLock(ctx: Ctx, guessed: Guessed, attempt: () => Promise<boolean>): Promise<void> {
+  const name = `second factor lock-out ${guessed.factor} ${guessed.userId}`;
+  const hash = createHmac("sha256", ctx.settings.masterKeys[0].raw).update(name);
   const lock = { addressHash: hash.digest("hex"), nowMs: ctx.now() };
   const state = await beginSignIn(ctx.objects.SESSION_STORE, lock);
-  if (!state.allowed) throw locked(ctx, state.lockedUntilMs ?? ctx.now());
-  if (!(await attempt())) throw new Problem("second-factor-wrong");
+  if (!state.allowed) {
+    guessFailed(ctx, guessed, "locked");
+    throw locked(ctx, state.lockedUntilMs ?? ctx.now());
+  }
+  if (!(await attempt())) {
+    guessFailed(ctx, guessed, "wrong");
+    throw new Problem("second-factor-wrong");
+  }
   await signInSucceeded(ctx.objects.SESSION_STORE, lock);
+}
+
+function guessFailed(ctx: Ctx, { factor, userId }: Guessed, reason: "wrong" | "locked"): void {
+  recordFailure(ctx, "second-factor.failed", {
+    target: userId,
+    by: `${factor} ${reason}`,
+    details: { factor, reason },
+  });
 }
 
 function locked(ctx: Ctx, untilMs: number): Problem {

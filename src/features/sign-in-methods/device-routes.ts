@@ -53,10 +53,11 @@ export const deviceRoutes = [
     method: "post",
     path: "/v1/auth/device/approve",
     summary: "Approve or refuse a device by the code it shows",
+    description: "People without a password approve within 10 minutes of a sign-in.",
     access: "session",
     body: shapes.deviceDecisionBody,
     returns: shapes.deviceDecidedShape,
-    problems: ["device-code-not-found", "rate-limited"],
+    problems: ["device-code-not-found", "recent-proof-required", "user-not-found", "rate-limited"],
     handle: (ctx, { body }) => device.decide(ctx, body.user_code, body),
   }),
   rawEndpoint({

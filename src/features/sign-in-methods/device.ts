@@ -3,7 +3,7 @@ import { auditEntry } from "#core/audit";
 import type { Ctx, WorkspaceCtx } from "#core/context";
 import type { Limit } from "#core/limits";
 import { Problem } from "#core/problem";
-import { enter, type SignedInUser } from "#features/accounts/service";
+import { enter, proverOf, requireOwnSignIn, type SignedInUser } from "#features/accounts/service";
 import { findById } from "#features/accounts/store";
 import * as store from "./device-store.ts";
 import type { DeviceGrantRow } from "./tables.ts";
@@ -100,9 +100,10 @@ async function signInDevice(ctx: Ctx, grant: DeviceGrantRow): Promise<Polled> {
   return { error: undefined, tokens };
 }
 
-/** Approves or denies, once. Throws `device-code-not-found` and, after too many guesses, `rate-limited`. */
+/** Approves or denies, once. Throws `device-code-not-found`, `recent-proof-required` and, after too many guesses, `rate-limited`. */
 export async function decide(ctx: WorkspaceCtx, userCode: string, approves: { approve: boolean }) {
   await ctx.takeLimit(guessLimit, ctx.userId);
+  if (approves.approve) await requireOwnSignIn(ctx, proverOf(ctx));
   const state: "approved" | "denied" = approves.approve ? "approved" : "denied";
   const plain = userCode.toUpperCase().replaceAll(/[^A-Z]/g, "");
   const row = await store.decideGrant(ctx, plain, { state, userId: ctx.userId });

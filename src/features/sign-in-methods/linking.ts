@@ -8,7 +8,7 @@ import type { Ctx } from "#core/context";
 import { personalWorkspaceId } from "#core/ids";
 import { Problem } from "#core/problem";
 import { findByEmail, findById, insertUser } from "#features/accounts/store";
-import { enter, homeWorkspaceId, newUserRow, type SessionChoice } from "#features/accounts/service";
+import { enter, homeWorkspaceId, newUserRow, registrationFailed, type SessionChoice } from "#features/accounts/service";
 import type { UserRow } from "#features/accounts/tables";
 import { notify } from "#features/notifications/service";
 import { insertPersonalWorkspace } from "#features/workspaces/service";
@@ -52,7 +52,11 @@ async function signUpBy(ctx: Ctx, identity: ProviderIdentity, provider: string):
   if (email === null || !identity.emailVerified) throw new Problem("provider-email-unverified");
   const owner = await findByEmail(ctx.db, email);
   if (owner) throw linkRequired(ctx, owner, identity);
-  if (ctx.settings.signUp === "closed") throw new Problem("sign-up-closed");
+  if (ctx.settings.signUp === "closed") {
+    const problem = new Problem("sign-up-closed");
+    registrationFailed(ctx, problem);
+    throw problem;
+  }
   const asked = {
     id: ctx.newId("user"),
     email,

@@ -3,11 +3,12 @@ import { providerLabel } from "#adapters/sign-in/providers";
 import type { Ctx } from "#core/context";
 import { endpoint, rawEndpoint } from "#core/endpoint";
 import { Problem } from "#core/problem";
-import { signIn, toUser } from "#features/accounts/service";
+import { requireRecentProof, signIn, toUser } from "#features/accounts/service";
 import { signedInUser } from "./caller.ts";
 import { linkArrived, redeem, signInArrived, toIdentity, unlink } from "./linking.ts";
 import * as oauth from "./oauth.ts";
 import * as shapes from "./oauth-shapes.ts";
+import { recentProofProblems } from "./proof-shapes.ts";
 import { listIdentities } from "./store.ts";
 
 const startProblems = ["sign-in-provider-not-found", "redirect-uri-not-allowed", "code-challenge-required"] as const;
@@ -23,6 +24,12 @@ const arrivalProblems = [
   "sign-in-failed",
   "second-factor-required",
 ] as const;
+
+/** A linked account signs in from then on, so a session alone is not enough. */
+async function linkingUser(ctx: Ctx, request: Request, password: string | undefined): Promise<string> {
+  const { id } = await requireRecentProof(ctx, await signedInUser(ctx, request), password);
+  return id;
+}
 
 async function answerHere(ctx: Ctx, provider: string, request: Request): Promise<Response> {
   const end = await oauth.comeBack(ctx, provider, request);
@@ -62,7 +69,7 @@ export const oauthRoutes = [
     path: "/v1/auth/oauth/initiate",
     summary: "Begin to sign in, or to link an account, at a provider",
     description:
-      "Open `auth_url` in the browser. With `redirect_uri` the browser returns there with `code` (or `error`) and `state`; exchange the code at POST /v1/auth/token. With `link` or `link_ticket` the caller has to be signed in, and exchanges the code in the same session.",
+      "Open `auth_url` in the browser. With `redirect_uri` the browser returns there with `code` (or `error`) and `state`; exchange the code at POST /v1/auth/token. With `link` or `link_ticket` the caller has to be signed in, sends the password (or, without one, has signed in within 10 minutes), and exchanges the code in the same session.",
     access: "public",
     limit: "open",
     body: shapes.initiateBody,
@@ -73,6 +80,8 @@ export const oauthRoutes = [
       "credentials-invalid",
       "credentials-expired",
       "sign-in-ticket-invalid",
+      "user-not-found",
+      ...recentProofProblems,
     ],
     handle: async (ctx, { body, request }) => {
       const links = body.link || body.link_ticket !== undefined;
@@ -80,7 +89,7 @@ export const oauthRoutes = [
         provider: body.provider,
         redirectUri: body.redirect_uri,
         codeChallenge: body.code_challenge,
-        linkTo: links ? (await signedInUser(ctx, request)).userId : undefined,
+        linkTo: links ? await linkingUser(ctx, request, body.password) : undefined,
         linkTicket: body.link_ticket,
       });
       return { auth_url: begun.authUrl, state: begun.state, expires_in: begun.expiresIn };

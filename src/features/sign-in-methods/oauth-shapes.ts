@@ -1,6 +1,7 @@
 /** Bodies and answers of signing in at a provider. The names of OAuth (RFC 6749, RFC 7636) stay as they are. */
 import * as z from "zod";
 import { shape } from "#core/shape";
+import { proofPassword } from "./proof-shapes.ts";
 import { signedInShape } from "#features/accounts/shapes";
 
 export const providersShape = shape(() =>
@@ -29,6 +30,7 @@ export const initiateBody = shape(() =>
       provider: z.string().max(40).meta({ example: "google" }),
       ...startMembers(),
       link: z.boolean().default(false).meta({ description: "Link to the signed-in person's account." }),
+      password: proofPassword(),
       link_ticket: z.string().max(3_000).optional().meta({ description: "From a `link-required` answer." }),
     })
     .meta({ id: "OauthInitiate" }),

@@ -4,6 +4,7 @@ import { endpoint } from "#core/endpoint";
 import { toUser } from "#features/accounts/service";
 import { signedInShape } from "#features/accounts/shapes";
 import * as passkeys from "./passkeys.ts";
+import { proofBody, recentProofProblems } from "./proof-shapes.ts";
 import * as shapes from "./passkey-shapes.ts";
 
 export const passkeyRoutes = [
@@ -12,10 +13,14 @@ export const passkeyRoutes = [
     method: "post",
     path: "/v1/auth/passkeys/register/options",
     summary: "Begin to add a passkey",
+    description:
+      "A session alone is not enough: send the password or, without one, have signed in within 10 minutes. The challenge is what the second call proves it by.",
     access: "session",
+    body: proofBody,
+    bodyOptional: true,
     returns: shapes.passkeyOptionsShape,
-    problems: ["user-not-found", "passkey-limit-reached"],
-    handle: (ctx, { request }) => passkeys.offerRegistration(ctx, request),
+    problems: ["user-not-found", "passkey-limit-reached", ...recentProofProblems],
+    handle: (ctx, { body, request }) => passkeys.offerRegistration(ctx, request, body.password),
   }),
   endpoint({
     name: "addPasskey",

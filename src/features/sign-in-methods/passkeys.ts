@@ -3,10 +3,10 @@
  * Every challenge works once, for five minutes; a counter that does not grow is taken for a copy of the key and refused.
  */
 import type { AuthenticationResponseJSON, RegistrationResponseJSON } from "@simplewebauthn/server";
-import { auditEntry } from "#core/audit";
+import { auditEntry, recordFailure } from "#core/audit";
 import type { Ctx, WorkspaceCtx } from "#core/context";
 import { Problem } from "#core/problem";
-import { enter, type SessionChoice, type SignedInUser } from "#features/accounts/service";
+import { enter, proverOf, requireRecentProof, type SessionChoice, type SignedInUser } from "#features/accounts/service";
 import { findById } from "#features/accounts/store";
 import { notify } from "#features/notifications/service";
 import { hasPassword } from "./rules.ts";
@@ -64,9 +64,8 @@ function challengeOf(clientDataJson: string): string | null {
   }
 }
 
-export async function offerRegistration(ctx: WorkspaceCtx, request: Request) {
-  const user = await findById(ctx.db, ctx.userId);
-  if (!user) throw new Problem("user-not-found");
+export async function offerRegistration(ctx: WorkspaceCtx, request: Request, password: string | undefined) {
+  const user = await requireRecentProof(ctx, proverOf(ctx), password);
   const known = await store.listPasskeys(ctx.db, user.id);
   if (known.length >= store.maxPasskeys) throw new Problem("passkey-limit-reached");
   const { generateRegistrationOptions } = await import("@simplewebauthn/server");
@@ -162,12 +161,13 @@ export async function signIn(
   const row = await store.findPasskey(ctx.db, response.id);
   const handle = response.response.userHandle;
   const isOwners = !handle || Buffer.from(handle, "base64url").toString() === row?.userId;
-  if (!row || !isOwners) throw new Problem("passkey-refused");
+  if (!row) throw new Problem("passkey-refused");
+  if (!isOwners) throw refusedFor(ctx, row);
   const { newCounter, credentialBackedUp } = await verifySignIn(ctx, response, { challenge, row });
   const change = { counter: newCounter, isBackedUp: credentialBackedUp, lastUsedAt: ctx.now() };
-  if (!(await store.moveCounter(ctx.db, row, change))) throw new Problem("passkey-refused");
+  if (!(await store.moveCounter(ctx.db, row, change))) throw refusedFor(ctx, row);
   const user = await findById(ctx.db, row.userId);
-  if (user?.status !== "active") throw new Problem("passkey-refused");
+  if (user?.status !== "active") throw refusedFor(ctx, row);
   return enter(ctx, user, { sessionKind, method: "passkey" });
 }
 
@@ -195,7 +195,13 @@ async function verifySignIn(
   } catch (error) {
     ctx.log("info", "passkey.refused", { passkeyId: row.id, error });
   }
-  throw new Problem("passkey-refused");
+  throw refusedFor(ctx, row);
+}
+
+/** The passkey is known and what came with it is wrong: a copied key, another site, or no proof of the person. */
+function refusedFor(ctx: Ctx, { id, userId }: PasskeyRow): Problem {
+  recordFailure(ctx, "passkey.refused", { target: userId, by: id, details: { passkeyId: id } });
+  return new Problem("passkey-refused");
 }
 
 export function toPasskey(row: PasskeyRow) {

@@ -1,5 +1,6 @@
 /** /v1/auth/totp: the authenticator app of the signed-in person. */
 import { endpoint } from "#core/endpoint";
+import { proofBody, recentProofProblems } from "./proof-shapes.ts";
 import * as totp from "./totp.ts";
 import { recoveryCodesShape, totpOfferShape, totpProofBody, totpStateShape, totpVerifyBody } from "./totp-shapes.ts";
 
@@ -19,11 +20,13 @@ export const totpRoutes = [
     path: "/v1/auth/totp/enroll",
     summary: "Get a secret for an authenticator app",
     description:
-      "Nothing changes until POST /v1/auth/totp/verify was given a code of it. A second call replaces the secret.",
+      "A session alone is not enough: send the password or, without one, have signed in within 10 minutes. Nothing changes until POST /v1/auth/totp/verify was given a code of it. A second call replaces the secret.",
     access: "session",
+    body: proofBody,
+    bodyOptional: true,
     returns: totpOfferShape,
-    problems: ["totp-active", "user-not-found"],
-    handle: (ctx) => totp.enroll(ctx),
+    problems: ["totp-active", "user-not-found", ...recentProofProblems],
+    handle: (ctx, { body }) => totp.enroll(ctx, body.password),
   }),
   endpoint({
     name: "verifyTotp",

@@ -2,8 +2,7 @@
 import type { WorkspaceCtx } from "#core/context";
 import { auditEntry } from "#core/audit";
 import { Problem } from "#core/problem";
-import { findById } from "#features/accounts/store";
-import { requireRecentPassword } from "#features/accounts/service";
+import { proverOf, requireRecentPassword, requireRecentProof } from "#features/accounts/service";
 import { notify } from "#features/notifications/service";
 import { checkTotpCode, passSecondFactor, plainRecoveryCode, tryWithinLock } from "./check.ts";
 import { keyedHash, wrapSecret } from "./keys.ts";
@@ -14,10 +13,9 @@ const secretBytes = 20;
 const codeCount = 10;
 const crockford = "0123456789abcdefghjkmnpqrstvwxyz";
 
-/** Offers a new secret; nothing is asked of the person until a code of it was shown. Throws `totp-active`. */
-export async function enroll(ctx: WorkspaceCtx) {
-  const user = await findById(ctx.db, ctx.userId);
-  if (!user) throw new Problem("user-not-found");
+/** Offers a new secret; nothing is asked of the person until a code of it was shown. Throws `totp-active`, and what missing proof throws. */
+export async function enroll(ctx: WorkspaceCtx, password: string | undefined) {
+  const user = await requireRecentProof(ctx, proverOf(ctx), password);
   const [{ Secret, TOTP }, { renderSVG }] = await Promise.all([import("otpauth"), import("uqr")]);
   const bytes = ctx.random(secretBytes);
   const secret = new Secret({ buffer: bytes.buffer });
@@ -34,7 +32,7 @@ export async function activate(ctx: WorkspaceCtx, code: string) {
   const row = await findTotp(ctx.db, ctx.userId);
   if (!row) throw new Problem("totp-not-offered");
   if (row.activatedAt !== null) throw new Problem("totp-active");
-  await tryWithinLock(ctx, `activate-totp ${ctx.userId}`, () => checkTotpCode(ctx, row, code));
+  await tryWithinLock(ctx, { factor: "activate-totp", userId: ctx.userId }, () => checkTotpCode(ctx, row, code));
   await ctx.db.batch([
     activateTotp(ctx.db, row, ctx.now()),
     auditEntry(ctx, "second-factor.activated", { target: ctx.userId }),

@@ -126,7 +126,7 @@ async function commitMember(ctx: WorkspaceCtx, row: PersonRow, change: MemberCha
     after: change.after,
     severity: "warning",
   });
-  await commitChange(ctx, row, [change.statement, entry]);
+  await commitChange(ctx, row, { statements: [change.statement, entry] });
   await endSessions(ctx, id);
 }
 

@@ -8,9 +8,10 @@ import type { WorkspaceCtx } from "#core/context";
 import { readCursor, toPage } from "#core/page";
 import type { LimitOverrides, PlanName } from "#core/plans";
 import { Problem } from "#core/problem";
+import { commitWithJobs, type Enqueued } from "#core/job";
 import type { Statement } from "#core/work";
 import { revokeAllSessions } from "#durable/session-store/client";
-import { takenProblem } from "#features/accounts/service";
+import { emailChangedMail, takenProblem } from "#features/accounts/service";
 import { forgetKeys } from "#features/api-keys/check";
 import { deleteKeysOfUser } from "#features/api-keys/service";
 import { likePattern } from "#features/audit-log/service";
@@ -122,19 +123,34 @@ export async function changePersonByStaff(ctx: WorkspaceCtx, id: string, body: P
   const suspends = body.isActive === false;
   const movesAddress = body.email !== undefined && body.email !== row.user.email;
   if (suspends) await endSessions(ctx, id);
-  await commitChange(ctx, row, [
-    changePerson(ctx, id, { change: columnsOf(ctx, row, body), roles: rolesBelow(staff) }),
-    ...workspaceChange(ctx, row, body),
-    auditEntry(asStaff(ctx), actOf(staff, "user-changed"), {
-      target: id,
-      before: pickChanged(row, body),
-      after: { ...body },
-      severity: suspends || movesAddress ? "warning" : "info",
-    }),
-  ]);
+  await commitChange(ctx, row, {
+    statements: [
+      changePerson(ctx, id, { change: columnsOf(ctx, row, body), roles: rolesBelow(staff) }),
+      ...workspaceChange(ctx, row, body),
+      auditEntry(asStaff(ctx), actOf(staff, "user-changed"), {
+        target: id,
+        before: pickChanged(row, body),
+        after: { ...body },
+        severity: suspends || movesAddress ? "warning" : "info",
+      }),
+      ...(movesAddress ? tellMoved(ctx, row) : []),
+    ],
+    // Whoever loses the account by this, or by a person of staff who was taken in, learns it where the account was.
+    enqueued: movesAddress ? [emailChangedMail(ctx, row.user, { byStaff: true })] : [],
+  });
   // After the change as well: a session that began in between must not live on.
   if (suspends || movesAddress) await endSessions(ctx, id);
   return getPerson(ctx, id);
+}
+
+function tellMoved(ctx: WorkspaceCtx, { user, workspace }: PersonRow): Statement[] {
+  return notify(ctx, {
+    userId: user.id,
+    workspaceId: workspace?.id ?? null,
+    kind: "security",
+    title: "Your e-mail address was changed",
+    body: "Our staff changed the e-mail address of your account and ended its sessions.",
+  });
 }
 
 function refuseFields(staff: Staff, body: PersonChange): void {
@@ -184,11 +200,13 @@ function overridden(before: LimitOverrides, change: NonNullable<PersonChange["li
 }
 
 /** Commits, and says in the product's words why it could not. */
-export async function commitChange(ctx: WorkspaceCtx, row: PersonRow, statements: Statement[]): Promise<void> {
-  const [first, ...others] = statements;
-  if (!first) return;
+export async function commitChange(
+  ctx: WorkspaceCtx,
+  row: PersonRow,
+  { statements, enqueued = [] }: { statements: Statement[]; enqueued?: Enqueued[] },
+): Promise<void> {
   try {
-    await ctx.db.batch([first, ...others]);
+    await commitWithJobs(ctx, statements, enqueued);
   } catch (error) {
     if (isOvertaken(error))
       throw new Problem("staff-rank", { detail: `The role of ${row.user.id} was changed meanwhile.` });
@@ -204,7 +222,7 @@ export async function changePlan(ctx: WorkspaceCtx, id: string, plan: PlanName):
   const staff = staffOf(ctx);
   const row = await below(ctx, id);
   if (!row.workspace) throw new Problem("no-personal-workspace");
-  await commitChange(ctx, row, [
+  const statements = [
     changePerson(ctx, id, { change: {}, roles: rolesBelow(staff) }),
     ...setPlan(ctx.db, row.workspace.id, { plan, at: ctx.now() }),
     auditEntry(asStaff(ctx), actOf(staff, "plan-changed"), {
@@ -213,7 +231,8 @@ export async function changePlan(ctx: WorkspaceCtx, id: string, plan: PlanName):
       after: { plan },
       details: { workspaceId: row.workspace.id },
     }),
-  ]);
+  ];
+  await commitChange(ctx, row, { statements });
   return getPerson(ctx, id);
 }
 
@@ -222,7 +241,7 @@ export async function revokeApiKeys(ctx: WorkspaceCtx, id: string) {
   const staff = staffOf(ctx);
   const row = await below(ctx, id);
   const revoked = await countKeysOfUser(ctx.db, id);
-  await commitChange(ctx, row, [
+  const statements = [
     changePerson(ctx, id, { change: {}, roles: rolesBelow(staff) }),
     deleteKeysOfUser(ctx, id, ctx.now()),
     auditEntry(asStaff(ctx), "staff.api-keys-revoked", { target: id, details: { revoked }, severity: "warning" }),
@@ -233,7 +252,8 @@ export async function revokeApiKeys(ctx: WorkspaceCtx, id: string) {
       title: "Your API keys were revoked",
       body: "Our staff revoked your API keys. Make new ones; nobody else has seen or can see them.",
     }),
-  ]);
+  ];
+  await commitChange(ctx, row, { statements });
   if (row.workspace) forgetKeys({ workspaceId: row.workspace.id, userId: id });
   return { message: "All API keys were revoked. The owner makes new ones and is the only one who sees them.", revoked };
 }

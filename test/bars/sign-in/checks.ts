@@ -225,25 +225,35 @@ const takeOver: Check = {
     const tried = await send(
       product,
       "/v1/auth/oauth/initiate",
-      { provider: "one", link_ticket: ticket, redirect_uri: editor, code_challenge: makeVerifier().challenge },
+      {
+        provider: "one",
+        link_ticket: ticket,
+        password,
+        redirect_uri: editor,
+        code_challenge: makeVerifier().challenge,
+      },
       stranger.token,
     );
     expect("take-over by a ticket: refused", tried.status === 401, tried);
     const anybody = await send(product, "/v1/auth/oauth/initiate", { provider: "one", link: true });
     expect("linking without a session: refused", anybody.status === 401, anybody);
-    const lured = await travel(product, { subject, token: owner.token, more: { link_ticket: ticket } });
+    const lured = await travel(product, { subject, token: owner.token, more: { link_ticket: ticket, password } });
     const luredCode = { code: returned(await land(lured)).get("code") ?? "", code_verifier: lured.verifier };
     const byStranger = await send(product, "/v1/auth/token", luredCode, stranger.token);
     expect("take-over by another's session: refused", byStranger.status === 400, byStranger);
-    const linked = await signIn(product, { subject, token: owner.token, more: { link_ticket: ticket } });
+    const linked = await signIn(product, { subject, token: owner.token, more: { link_ticket: ticket, password } });
     expect("linking by the owner: done", linked.status === 200 && linked.body.identity?.provider === "one", linked);
     const entered = await signIn(product, { subject });
     expect("linked: opens the owner's account", entered.body.user?.id === owner.userId, entered);
-    const again = await travel(product, { subject, token: stranger.token, more: { link: true } });
+    const again = await travel(product, { subject, token: stranger.token, more: { link: true, password } });
     const taken = returned(await land(again)).get("error");
     expect("linked: to one person only", taken === "identity-taken", taken);
     const other = newAccount(product);
-    const wrong = await travel(product, { subject: other.subject, token: owner.token, more: { link_ticket: ticket } });
+    const wrong = await travel(product, {
+      subject: other.subject,
+      token: owner.token,
+      more: { link_ticket: ticket, password },
+    });
     const unexpected = returned(await land(wrong)).get("error");
     expect("ticket for another identity: refused", unexpected === "identity-not-expected", unexpected);
   },

@@ -156,6 +156,20 @@ describe("another address", () => {
     expect((await person.call("GET", "/v1/auth/me")).body.email).toBe(person.email);
     expect((await confirm({ code, newCode })).body).toMatchObject({ success: true, email });
     expect((await person.call("GET", "/v1/auth/me")).body).toMatchObject({ email, email_verified: true });
+    const told = (await mailsTo(person.email)).filter(({ template }) => template === "email-changed");
+    expect(told).toHaveLength(1);
+    expect(told[0]?.text).not.toMatch(/staff/);
+  });
+
+  it("is not confirmed by codes that were asked for under an address which the account has no more", async () => {
+    const person = await signUp();
+    const [wanted, moved] = [unique(), unique()];
+    expect((await change(person, wanted)).status).toBe(200);
+    const [code, newCode] = [await mailedCode(person.email, "email-change"), await mailedCode(wanted, "email-change")];
+    await bindings.DB.prepare("update users set email = ? where id = ?").bind(moved, person.userId).run();
+    const late = await person.call("POST", "/v1/users/email/confirm", { body: { code, newCode } });
+    expect(late).toMatchObject({ status: 422, body: { code: "code-wrong" } });
+    expect((await person.call("GET", "/v1/auth/me")).body.email).toBe(moved);
   });
 
   it("that somebody has is answered alike; its owner is told and no code goes there", async () => {

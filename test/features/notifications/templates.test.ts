@@ -13,6 +13,7 @@ function dataWith(words: string): MailData {
     "sign-in-code": { code: words, expiresInMinutes: 10 },
     "reset-password": { code: words, link: words, expiresInMinutes: 10 },
     "email-change": { code: words, newEmail: words, isOld: true },
+    "email-changed": { byStaff: true },
     "account-exists": {},
     "password-changed": {},
     "new-sign-in": { address: words, userAgent: words, at: words },

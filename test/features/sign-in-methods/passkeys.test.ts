@@ -6,7 +6,7 @@ import { type Faults, makeAuthenticator } from "./authenticator.ts";
 type Authenticator = Awaited<ReturnType<typeof makeAuthenticator>>;
 
 const registerOptions = async (person: Person) =>
-  (await person.call("POST", "/v1/auth/passkeys/register/options")).body;
+  (await person.call("POST", "/v1/auth/passkeys/register/options", { body: { password: person.password } })).body;
 const loginOptions = async () => (await call("POST", "/v1/auth/passkeys/login/options")).body;
 const verify = (credential: unknown) => call("POST", "/v1/auth/passkeys/login/verify", { body: { credential } });
 const add = async (person: Person, authenticator: Authenticator, faults: Faults = {}) =>

@@ -5,10 +5,12 @@ import { bindings, call, type Person, signUp } from "#test/support/harness";
 const codeOf = (secret: string, stepsFromNow: number) =>
   TOTP.generate({ secret: Secret.fromBase32(secret), timestamp: Date.now() + stepsFromNow * 30_000 });
 
+const enroll = (person: Person) => person.call("POST", "/v1/auth/totp/enroll", { body: { password: person.password } });
+
 /** With an active app; the code of the step before this one was used for it. */
 async function withApp(): Promise<Person & { secret: string }> {
   const person = await signUp();
-  const offer = await person.call("POST", "/v1/auth/totp/enroll");
+  const offer = await enroll(person);
   expect(offer.status).toBe(200);
   const verified = await person.call("POST", "/v1/auth/totp/verify", { body: { code: codeOf(offer.body.secret, -1) } });
   expect(verified).toMatchObject({ status: 200, body: { active: true, recoveryCodesLeft: 0 } });
@@ -22,7 +24,7 @@ const finish = (body: Record<string, unknown>) => call("POST", "/v1/auth/login",
 describe("an authenticator app", () => {
   it("is offered with a secret, an otpauth address and a picture, and kept enveloped", async () => {
     const person = await signUp();
-    const offer = await person.call("POST", "/v1/auth/totp/enroll");
+    const offer = await enroll(person);
     expect(new URL(offer.body.otpauthUrl).searchParams.get("secret")).toBe(offer.body.secret);
     expect(offer.body.secret).toMatch(/^[A-Z2-7]{32}$/);
     expect(atob(offer.body.qrCode.split(",")[1])).toContain("<svg");
@@ -117,7 +119,7 @@ describe("an authenticator app", () => {
 
   it("is not replaced by a second offer, and says what is missing", async () => {
     const person = await withApp();
-    expect(await person.call("POST", "/v1/auth/totp/enroll")).toMatchObject({
+    expect(await enroll(person)).toMatchObject({
       status: 409,
       body: { code: "totp-active" },
     });
@@ -126,7 +128,7 @@ describe("an authenticator app", () => {
       status: 409,
       body: { code: "totp-not-offered" },
     });
-    await other.call("POST", "/v1/auth/totp/enroll");
+    await enroll(other);
     expect(await other.call("POST", "/v1/auth/totp/verify", { body: { code: "000000" } })).toMatchObject({
       status: 401,
       body: { code: "second-factor-wrong" },

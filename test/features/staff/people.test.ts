@@ -1,6 +1,7 @@
 /** What each level of staff sees and changes of people, and how it refuses to be raised. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { call, type Called, type Person, signUp } from "#test/support/harness";
+import { mailsTo } from "#test/support/mails";
 import { lastEntry, makeTeam, type Team, withRole } from "./team.ts";
 
 let team: Team;
@@ -135,6 +136,7 @@ describe("changing people", () => {
     const taken = await team.support.call("PATCH", path, { body: { email: other.email } });
     expect(taken).toMatchObject({ status: 409, body: { code: "email-taken" } });
     const email = `new-${crypto.randomUUID()}@example.com`;
+    expect(await mailsTo(person.email)).toEqual([]);
     const moved = await team.support.call("PATCH", path, { body: { email: email.toUpperCase() } });
     expect(moved.body).toMatchObject({ email, isVerified: false });
     expect((await person.call("GET", "/v1/auth/me")).status).toBe(401);
@@ -144,6 +146,35 @@ describe("changing people", () => {
       before: { email: person.email },
       after: { email },
     });
+    // Told where the account was until now, without the address that it has: a corrected one may have been a stranger's.
+    const told = await mailsTo(person.email);
+    expect(told).toMatchObject([{ template: "email-changed", state: "sent" }]);
+    expect(told[0]?.text).toContain("Our staff changed");
+    expect(JSON.stringify(told)).not.toContain(email);
+    expect(await mailsTo(email)).toEqual([]);
+    const back = await call("POST", "/v1/auth/login", { body: { email, password: person.password } });
+    const notices = await call("GET", "/v1/notifications", { as: back.body.access_token });
+    expect(notices.body.items).toMatchObject([{ kind: "security", title: "Your e-mail address was changed" }]);
+  });
+
+  it("mails nobody when the address stays, or when the change is refused", async () => {
+    const [person, other] = [await signUp(), await signUp()];
+    const path = `/v1/support/users/${person.userId}`;
+    expect((await team.support.call("PATCH", path, { body: { email: person.email } })).status).toBe(200);
+    expect((await team.support.call("PATCH", path, { body: { email: other.email } })).status).toBe(409);
+    expect((await team.support.call("PATCH", path, { body: { limits: { creditsPerDay: 3 } } })).status).toBe(200);
+    expect(await mailsTo(person.email)).toEqual([]);
+    expect((await person.call("GET", "/v1/auth/me")).body.email).toBe(person.email);
+  });
+
+  it("marks the new address as verified when an admin says so in the same breath", async () => {
+    const person = await signUp();
+    const email = `new-${crypto.randomUUID()}@example.com`;
+    const moved = await team.admin.call("PATCH", `/v1/admin/users/${person.userId}`, {
+      body: { email, isVerified: true },
+    });
+    expect(moved.body).toMatchObject({ email, isVerified: true });
+    expect(await mailsTo(person.email)).toMatchObject([{ template: "email-changed" }]);
   });
 
   it("refuses the whole change when one member is not the level's to change", async () => {

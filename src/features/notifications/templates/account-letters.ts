@@ -63,6 +63,22 @@ export function emailChange({ code: digits, newEmail, isOld }: MailData["email-c
   };
 }
 
+export function emailChanged({ byStaff }: MailData["email-changed"]): Letter {
+  return {
+    subject: "Your e-mail address was changed",
+    blocks: [
+      paragraph(
+        byStaff
+          ? "Our staff changed the e-mail address of your account, and ended its sessions. This address does not belong to it any more."
+          : "The e-mail address of your account was changed. This address does not belong to it any more.",
+      ),
+      paragraph(
+        "If you did not ask for this, answer at once to whoever runs this service: you cannot sign in with it.",
+      ),
+    ],
+  };
+}
+
 export function accountExists(): Letter {
   return {
     subject: "You already have an account",

@@ -3,6 +3,7 @@ import type { MailData, MailTemplate } from "../mail-data.ts";
 import {
   accountExists,
   emailChange,
+  emailChanged,
   newSignIn,
   passwordChanged,
   passwordResetRequired,
@@ -28,6 +29,7 @@ const letters: { [Template in MailTemplate]: (data: MailData[Template]) => Lette
   "sign-in-code": signInCode,
   "reset-password": resetPassword,
   "email-change": emailChange,
+  "email-changed": emailChanged,
   "account-exists": accountExists,
   "password-changed": passwordChanged,
   "new-sign-in": newSignIn,
