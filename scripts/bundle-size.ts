@@ -2,10 +2,12 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
+import { trim } from "./trim.ts";
 
-const limitKibibytes = 500;
+const limitKibibytes = 450;
 const outdir = "dist/bundle";
 
+await trim();
 execFileSync("node_modules/.bin/wrangler", ["deploy", "--dry-run", "--minify", "--outdir", outdir], {
   stdio: ["ignore", "ignore", "inherit"],
   env: { ...process.env, WRANGLER_SEND_METRICS: "false" },

@@ -35,15 +35,19 @@ function newSigningKeys(): string {
   });
 }
 
-/** Only when they are missing or old: a server that runs already would load them anew in the middle of its work. */
+/** What comes from `npm ci` too. Only when it is missing or old: a server that runs already would load them anew in the middle of its work. */
 function makeAssets(): void {
   const assets = join(projectRoot, "dist/assets");
   const document = readText(join(projectRoot, "docs/openapi.json"));
   const isFresh =
     existsSync(join(assets, "reference/scalar.js")) && readText(join(assets, "openapi.json")) === document;
-  if (isFresh) return;
-  const { status } = spawnSync(process.execPath, ["scripts/assets.mjs"], { cwd: projectRoot, stdio: "inherit" });
-  if (status !== 0) throw new Error("scripts/assets.mjs failed. Run npm ci first.");
+  if (!isFresh) runScript("scripts/assets.mjs");
+  if (!existsSync(join(projectRoot, "dist/trimmed/stripe.js"))) runScript("scripts/trim.ts");
+}
+
+function runScript(script: string): void {
+  const { status } = spawnSync(process.execPath, [script], { cwd: projectRoot, stdio: "inherit" });
+  if (status !== 0) throw new Error(`${script} failed. Run npm ci first.`);
 }
 
 function readText(file: string): string | null {

@@ -12,8 +12,9 @@ const typeOnly = (path: string, target: string) =>
     readFileSync(path, "utf8"),
   );
 
-/** Where an import leads, as a path below src; null for packages. */
+/** Where an import leads, as a path below src; null for packages, also for those that scripts/trim.ts made smaller. */
 function resolve(from: string, target: string): string | null {
+  if (target.startsWith("#trimmed/")) return null;
   if (target.startsWith("#")) return target.slice(1);
   if (!target.startsWith(".")) return null;
   return new URL(target, `file:///${from}`).pathname.slice("/src/".length).replace(/\.tsx?$/, "");

@@ -68,7 +68,7 @@ export async function offerRegistration(ctx: WorkspaceCtx, request: Request, pas
   const user = await requireRecentProof(ctx, proverOf(ctx), password);
   const known = await store.listPasskeys(ctx.db, user.id);
   if (known.length >= store.maxPasskeys) throw new Problem("passkey-limit-reached");
-  const { generateRegistrationOptions } = await import("@simplewebauthn/server");
+  const { generateRegistrationOptions } = await import("#trimmed/passkeys");
   const options = await generateRegistrationOptions({
     rpName: "Overtone",
     rpID: relyingParty(ctx, request),
@@ -122,7 +122,7 @@ export async function register(ctx: WorkspaceCtx, response: RegistrationResponse
 }
 
 async function verifyRegistration(ctx: Ctx, response: RegistrationResponseJSON, expectedChallenge: string) {
-  const { verifyRegistrationResponse } = await import("@simplewebauthn/server");
+  const { verifyRegistrationResponse } = await import("#trimmed/passkeys");
   try {
     const verified = await verifyRegistrationResponse({
       response,
@@ -141,7 +141,7 @@ async function verifyRegistration(ctx: Ctx, response: RegistrationResponseJSON, 
 
 /** For anybody: it names no person and no key, so it tells nothing about who has an account. */
 export async function offerSignIn(ctx: Ctx, request: Request) {
-  const { generateAuthenticationOptions } = await import("@simplewebauthn/server");
+  const { generateAuthenticationOptions } = await import("#trimmed/passkeys");
   const options = await generateAuthenticationOptions({
     rpID: relyingParty(ctx, request),
     challenge: await newChallenge(ctx, "passkey-sign-in", {}),
@@ -176,7 +176,7 @@ async function verifySignIn(
   response: AuthenticationResponseJSON,
   given: { challenge: string; row: PasskeyRow },
 ) {
-  const { verifyAuthenticationResponse } = await import("@simplewebauthn/server");
+  const { verifyAuthenticationResponse } = await import("#trimmed/passkeys");
   const { row, challenge } = given;
   try {
     const verified = await verifyAuthenticationResponse({

@@ -1,4 +1,4 @@
-/** A passkey authenticator in software: ES256, attestation "none", every fault on demand. */
+/** A passkey authenticator in software: ES256, attestation "none" unless asked for another, every fault on demand. */
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -8,7 +8,7 @@ const join = (...parts: Uint8Array[]): Bytes => new Uint8Array(Buffer.concat(par
 const sha256 = async (bytes: Bytes): Promise<Bytes> => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
 
 /** CBOR (RFC 8949) of the few things an attestation is made of. */
-function cbor(value: number | string | Uint8Array | Map<number | string, unknown>): Bytes {
+function cbor(value: number | string | Uint8Array | readonly unknown[] | Map<number | string, unknown>): Bytes {
   const head = (major: number, size: number): Bytes =>
     size < 24
       ? Uint8Array.of((major << 5) | size)
@@ -18,6 +18,7 @@ function cbor(value: number | string | Uint8Array | Map<number | string, unknown
   if (typeof value === "number") return value < 0 ? head(1, -1 - value) : head(0, value);
   if (typeof value === "string") return join(head(3, text(value).length), text(value));
   if (value instanceof Uint8Array) return join(head(2, value.length), value);
+  if (!(value instanceof Map)) return join(head(4, value.length), ...value.map((entry) => cbor(entry as number)));
   const entries = [...value].map(([key, entry]) => join(cbor(key), cbor(entry as number)));
   return join(head(5, value.size), ...entries);
 }
@@ -32,6 +33,8 @@ export interface Faults {
   userHandle?: string;
   /** Signs something else. */
   badSignature?: boolean;
+  /** Attests: with a statement of that format, "self" with one that the key signed itself. */
+  attestation?: "self" | "packed" | "fido-u2f" | "tpm" | "android-key" | "android-safetynet" | "apple";
 }
 
 export async function makeAuthenticator() {
@@ -72,18 +75,38 @@ export async function makeAuthenticator() {
     );
   }
 
+  async function sign(signed: Bytes): Promise<Bytes> {
+    return toDer(new Uint8Array(await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, keys.privateKey, signed)));
+  }
+
+  /** WebAuthn level 3, sections 8.2 to 8.8. The certificate is none: nothing may look at it. */
+  async function statement(data: Bytes, client: Bytes, faults: Faults): Promise<Map<string, unknown>> {
+    if (faults.attestation === undefined) return new Map();
+    const signed = faults.badSignature ? data : join(data, await sha256(client));
+    const made = new Map<string, unknown>([
+      ["alg", -7],
+      ["sig", await sign(signed)],
+    ]);
+    if (faults.attestation === "self") return made;
+    made.set("ver", faults.attestation === "tpm" ? "2.0" : "14799021");
+    for (const name of ["certInfo", "pubArea"]) made.set(name, new Uint8Array(64));
+    return made.set("response", text("e30.e30.e30")).set("x5c", [new Uint8Array(64)]);
+  }
+
   return {
     id,
     async create(options: { challenge: string }, faults: Faults = {}) {
       const size = Uint8Array.of(0, credentialId.length);
       const data = await authenticatorData(faults, join(new Uint8Array(16), size, credentialId, cbor(cose)));
+      const client = clientData("webauthn.create", options.challenge, faults);
+      const { attestation = "none" } = faults;
       const object = new Map<number | string, unknown>([
-        ["fmt", "none"],
-        ["attStmt", new Map()],
+        ["fmt", attestation === "self" ? "packed" : attestation],
+        ["attStmt", await statement(data, client, faults)],
         ["authData", data],
       ]);
       const response = {
-        clientDataJSON: base64url(clientData("webauthn.create", options.challenge, faults)),
+        clientDataJSON: base64url(client),
         attestationObject: base64url(cbor(object)),
         transports: ["internal"],
       };
@@ -93,13 +116,10 @@ export async function makeAuthenticator() {
       const data = await authenticatorData(faults);
       const client = clientData("webauthn.get", options.challenge, faults);
       const signed = faults.badSignature ? data : join(data, await sha256(client));
-      const signature = new Uint8Array(
-        await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, keys.privateKey, signed),
-      );
       const response = {
         clientDataJSON: base64url(client),
         authenticatorData: base64url(data),
-        signature: base64url(toDer(signature)),
+        signature: base64url(await sign(signed)),
         ...(faults.userHandle === undefined ? {} : { userHandle: base64url(text(faults.userHandle)) }),
       };
       return { id, rawId: id, type: "public-key", clientExtensionResults: {}, response };

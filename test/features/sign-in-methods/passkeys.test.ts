@@ -92,6 +92,25 @@ describe("a passkey", () => {
     expect((await person.call("GET", "/v1/auth/passkeys")).body.items).toEqual([]);
   });
 
+  it("may vouch for itself, as some do unasked, and signs in", async () => {
+    const person = await signUp();
+    const authenticator = await makeAuthenticator();
+    const forged = await add(person, await makeAuthenticator(), { attestation: "self", badSignature: true });
+    expect(forged).toMatchObject({ status: 401, body: { code: "passkey-refused" } });
+    expect((await add(person, authenticator, { attestation: "self" })).status).toBe(201);
+    expect((await verify(await authenticator.get(await loginOptions()))).status).toBe(200);
+  });
+
+  it.each(["packed", "fido-u2f", "tpm", "android-key", "android-safetynet", "apple"] as const)(
+    "with a certificate of its maker is refused, for nothing here could check it: %s",
+    async (attestation) => {
+      const person = await signUp();
+      const added = await add(person, await makeAuthenticator(), { attestation });
+      expect(added).toMatchObject({ status: 401, body: { code: "passkey-refused" } });
+      expect((await person.call("GET", "/v1/auth/passkeys")).body.items).toEqual([]);
+    },
+  );
+
   it("of nobody is refused like any other, and so is that of a suspended person", async () => {
     const stranger = await makeAuthenticator();
     expect((await verify(await stranger.get(await loginOptions()))).body.code).toBe("passkey-refused");

@@ -1,7 +1,8 @@
 /** Stripe's checkout sessions: the pages on which a plan is paid. One idempotency key opens one page, however often it is sent. */
 import { createHash } from "node:crypto";
-import type { Stripe } from "stripe";
+import type { Stripe as Objects } from "stripe";
 import { Problem } from "#core/problem";
+import type { Stripe } from "#trimmed/stripe";
 import type { Checkout, CheckoutRequest } from "../contract.ts";
 import { findOrNull, isKeyBusy, isKeySpent } from "./client.ts";
 import { ensurePrice } from "./prices.ts";
@@ -72,7 +73,7 @@ export async function endCheckout(stripe: Stripe, id: string): Promise<void> {
 
 const states: Readonly<Record<string, Checkout["state"]>> = { open: "open", complete: "paid" };
 
-function toCheckout(session: Stripe.Checkout.Session): Checkout {
+function toCheckout(session: Objects.Checkout.Session): Checkout {
   return {
     id: session.id,
     url: session.url ?? "",

@@ -1,7 +1,7 @@
 /** The Stripe SDK over our own way to the network. It is loaded with the first call, never with the Worker. */
-import type { Stripe } from "stripe";
 import type { Outbound } from "#core/outbound";
 import { Problem } from "#core/problem";
+import type { Stripe } from "#trimmed/stripe";
 
 export interface StripeAccount {
   secretKey: string;
@@ -14,7 +14,7 @@ const timeoutMs = 10_000;
 const stripeOrigin = "https://api.stripe.com";
 
 export async function connect(account: StripeAccount): Promise<Stripe> {
-  const { Stripe } = await import("stripe");
+  const { Stripe } = await import("#trimmed/stripe");
   const send = (target: unknown, init?: RequestInit) => {
     const url = String(target).replace(stripeOrigin, account.baseUrl);
     return account.outbound.operator(new Request(url, init), { timeoutMs });

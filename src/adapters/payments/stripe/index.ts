@@ -1,7 +1,7 @@
 /** Payments by Stripe, and by its simulator: the same code, another address. */
 import { createHash } from "node:crypto";
-import type { Stripe } from "stripe";
 import { type PlanPrice, priceOf } from "#core/plan-prices";
+import type { Stripe } from "#trimmed/stripe";
 import type { PaymentEvent, Payments, Subscribed } from "../contract.ts";
 import { endCheckout, findCheckout, offerOf, openCheckoutsOf, startCheckout } from "./checkout.ts";
 import { calling, connect, findOrNull, isMissing, type StripeAccount } from "./client.ts";
@@ -170,7 +170,7 @@ async function paymentMethodsOf(stripe: Stripe, customerId: string) {
 
 async function readEvent(account: StripeAccount, rawBody: string, signature: string): Promise<PaymentEvent | null> {
   const stripe = await connect(account);
-  const { Stripe: words } = await import("stripe");
+  const { Stripe: words } = await import("#trimmed/stripe");
   try {
     const crypto = words.createSubtleCryptoProvider();
     const { webhookSecret } = account;

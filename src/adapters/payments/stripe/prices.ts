@@ -1,6 +1,6 @@
 /** The plans as Stripe's products and prices. They are made when they are first needed, so a deployer has nothing to click together. */
-import type { Stripe } from "stripe";
 import type { PlanPrice } from "#core/plan-prices";
+import type { Stripe } from "#trimmed/stripe";
 import { isMissing } from "./client.ts";
 import { intervalKey, planKey } from "./reading.ts";
 

@@ -29,7 +29,7 @@ interface Address {
 
 export const github: Provider = {
   async authorizationUrl(call, trip) {
-    const library = await import("oauth4webapi");
+    const library = await import("../oauth.ts");
     const url = new URL(serverOf(call).authorization_endpoint);
     const parameters = {
       client_id: call.config.clientId,
@@ -45,7 +45,7 @@ export const github: Provider = {
   },
 
   async identify(call, trip, callback) {
-    const library = await import("oauth4webapi");
+    const library = await import("../oauth.ts");
     const server = serverOf(call);
     const client = { client_id: call.config.clientId };
     const answer = library.validateAuthResponse(server, client, callback, trip.state);

@@ -1,5 +1,5 @@
 /** OpenID Connect by discovery, with PKCE, nonce and checked issuer (RFC 7636, RFC 9207, OpenID Connect Core). Takes any certified issuer. */
-import type * as Library from "oauth4webapi";
+import type * as Library from "../oauth.ts";
 import { type Provider, type ProviderCall, type ProviderIdentity, throughOutbound } from "../provider.ts";
 
 const rememberMs = 3_600_000;
@@ -20,9 +20,10 @@ function options(library: typeof Library, call: ProviderCall) {
   };
 }
 
-async function discover(library: typeof Library, call: ProviderCall, issuer: string): Promise<Known> {
+async function discover(call: ProviderCall, issuer: string): Promise<Known> {
   const known = remembered.get(issuer);
   if (known && call.nowMs - known.readAt < rememberMs) return known;
+  const library = await import("../oauth.ts");
   const url = new URL(issuer);
   const answer = await library.discoveryRequest(url, { ...options(library, call), algorithm: "oidc" });
   const server = await library.processDiscoveryResponse(url, answer);
@@ -31,7 +32,8 @@ async function discover(library: typeof Library, call: ProviderCall, issuer: str
   return found;
 }
 
-function clientAuth(library: typeof Library, server: Library.AuthorizationServer, secret: string): Library.ClientAuth {
+async function clientAuth(server: Library.AuthorizationServer, secret: string): Promise<Library.ClientAuth> {
+  const library = await import("../oauth.ts");
   const methods = server.token_endpoint_auth_methods_supported ?? ["client_secret_basic"];
   return methods.includes("client_secret_basic") ? library.ClientSecretBasic(secret) : library.ClientSecretPost(secret);
 }
@@ -40,8 +42,8 @@ export function openIdConnect(defaultIssuer?: string): Provider {
   const issuerOf = (call: ProviderCall) => call.config.issuer ?? defaultIssuer ?? "";
   return {
     async authorizationUrl(call, trip) {
-      const library = await import("oauth4webapi");
-      const { server } = await discover(library, call, issuerOf(call));
+      const library = await import("../oauth.ts");
+      const { server } = await discover(call, issuerOf(call));
       const url = new URL(server.authorization_endpoint ?? "");
       const parameters = {
         client_id: call.config.clientId,
@@ -58,14 +60,14 @@ export function openIdConnect(defaultIssuer?: string): Provider {
     },
 
     async identify(call, trip, callback) {
-      const library = await import("oauth4webapi");
-      const { server, keys } = await discover(library, call, issuerOf(call));
+      const library = await import("../oauth.ts");
+      const { server, keys } = await discover(call, issuerOf(call));
       const client = { client_id: call.config.clientId };
       const answer = library.validateAuthResponse(server, client, callback, trip.state);
       const response = await library.authorizationCodeGrantRequest(
         server,
         client,
-        clientAuth(library, server, call.config.clientSecret),
+        await clientAuth(server, call.config.clientSecret),
         answer,
         trip.redirectUri,
         trip.codeVerifier,
