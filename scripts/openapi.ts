@@ -73,6 +73,7 @@ function describe(spec: AnyEndpoint, tag: string): RouteConfig {
     security: spec.access === "public" ? [] : [{ bearer: [] }, { apiKey: [] }],
     ...(spec.access === "public" ? { "x-public": true } : { "x-access": spec.access }),
     ...(spec.exceptSubUsers ? { "x-access-except": ["sub-user"] } : {}),
+    ...(spec.homeOnly ? { "x-access-home": true } : {}),
     ...(spec.workspaceParam === undefined ? {} : { "x-workspace-param": spec.workspaceParam }),
     request: requestOf(spec),
     responses: { ...answerOf(spec), ...problemsOf(spec) },
@@ -159,9 +160,10 @@ function impliedProblems(spec: AnyEndpoint): ProblemCode[] {
   return codes;
 }
 
-function refusalsOf({ access, exceptSubUsers }: AnyEndpoint): ProblemCode[] {
+function refusalsOf({ access, exceptSubUsers, homeOnly }: AnyEndpoint): ProblemCode[] {
   const codes: ProblemCode[] = access === "session" ? ["session-required"] : [];
   if (exceptSubUsers) codes.push("permission-denied");
+  if (homeOnly) codes.push("workspace-not-found");
   if (isPermission(access)) codes.push("permission-denied", "endpoint-not-allowed");
   if (isStaffPermission(access)) codes.push("staff-only");
   return codes;

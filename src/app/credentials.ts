@@ -39,7 +39,7 @@ export interface SignedIn {
 
 /** What is asked for: the operation, and the workspace when the operation's own path names it. */
 export interface Asked {
-  spec: Pick<AnyEndpoint, "access" | "name" | "path" | "exceptSubUsers">;
+  spec: Pick<AnyEndpoint, "access" | "name" | "path" | "exceptSubUsers" | "homeOnly">;
   workspaceId: string | null;
 }
 
@@ -231,15 +231,25 @@ function selectedWorkspace(request: Request): string | null {
   return at !== -1 && url.includes("workspaceId=", at) ? new URL(url).searchParams.get("workspaceId") : null;
 }
 
-/** Throws a 403 problem unless the caller may do what the operation asks for. */
-export function requireAccess({ actor, subUser }: SignedIn, spec: Asked["spec"]): void {
+/** Throws a 403 problem unless the caller may do what the operation asks for; a 404 problem where that is not done in this workspace. */
+export function requireAccess(signedIn: SignedIn, spec: Asked["spec"]): void {
+  const { actor, subUser } = signedIn;
   const { access } = spec;
   if (access === "session" && actor.kind !== "user") throw new Problem("session-required");
+  if (spec.homeOnly && !isAtHome(signedIn))
+    throw new Problem("workspace-not-found", {
+      detail: "This is about you alone: name no other workspace than your own.",
+    });
   if (subUser) requireWithin(subUser, spec);
   if (isStaffPermission(access)) return requireStaff(actor, access);
   if (!isPermission(access)) return;
   const allowed = actor.kind === "user" ? mayDo(actor, access) : actor.scopes.includes(access);
   if (!allowed) throw new Problem("permission-denied", { members: { requiredPermission: access } });
+}
+
+/** A sub-user is in no other workspace than the one they belong to. */
+function isAtHome({ userId, workspaceId, subUser }: SignedIn): boolean {
+  return subUser !== undefined || workspaceId === personalWorkspaceId(userId);
 }
 
 function requireStaff(actor: SignedIn["actor"], access: StaffPermission): void {

@@ -50,6 +50,8 @@ interface Words<A extends Access, Params extends Schema, Query extends Schema> {
   access: A;
   /** Sub-users are refused, although the operation asks for no permission. */
   exceptSubUsers?: true;
+  /** About the person alone: naming another workspace than the one that they are at home in is refused. */
+  homeOnly?: true;
   /** The parameter of the path that names the workspace to act in; it wins over `X-Workspace-Id`. */
   workspaceParam?: string;
   /** The limit of an open operation; signed-in callers are always counted against their own. */

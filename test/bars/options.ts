@@ -94,7 +94,11 @@ async function prove(bar: Bar, options: BarOptions, { name, provenBy }: MutantRu
   try {
     const { ok, violations } = await bar.run(options, name);
     const proof = violations.filter((violation) => violation.startsWith(provenBy));
-    return { name, failedAsItShould: !ok && proof.length > 0, seen: [...proof, ...violations].slice(0, 2) };
+    return {
+      name,
+      failedAsItShould: !ok && proof.length > 0,
+      seen: [...new Set([...proof, ...violations])].slice(0, 2),
+    };
   } catch (error) {
     // A mutant that cannot be run (its patch no longer fits, the server does not start) proves nothing.
     return { name, failedAsItShould: false, seen: [(error as Error).message] };

@@ -2,15 +2,16 @@
  * The one API key that a client of system B knows of: shown when it is made, afterwards by its first characters only. It is an ordinary
  * key of the person's own workspace.
  */
+import { mayDo } from "#core/access";
 import type { WorkspaceCtx } from "#core/context";
 import { Problem } from "#core/problem";
 import { createKey, deleteKey, getKey } from "#features/api-keys/service";
 import { currentUser } from "./people.ts";
-import { homeWorkspaceId } from "./sign-in.ts";
 import { swapDefaultKey } from "./store.ts";
 import type { UserRow } from "./tables.ts";
 
 const keyName = "default";
+const needed = "api-keys:write";
 
 interface DefaultKey {
   /** Null when it was shown before. */
@@ -41,18 +42,17 @@ async function livingKey(ctx: WorkspaceCtx, id: string | null) {
   }
 }
 
-/** The person at home: the key belongs to the own workspace, whichever one the request named. */
-async function atHome(ctx: WorkspaceCtx): Promise<{ ctx: WorkspaceCtx; user: UserRow }> {
+/** The person, who may have keys: making this one must not get around what is asked for of every other. */
+async function keyHolder(ctx: WorkspaceCtx): Promise<UserRow> {
+  if (ctx.actor.kind !== "user" || !mayDo(ctx.actor, needed))
+    throw new Problem("permission-denied", { members: { requiredPermission: needed } });
   const user = await currentUser(ctx);
-  const home = homeWorkspaceId(user);
-  if (ctx.workspaceId !== home)
-    throw new Problem("workspace-not-found", { detail: "This key belongs to your own workspace: name no other." });
   if (ctx.settings.emailVerification.enabled && user.emailVerifiedAt === null) throw new Problem("email-not-verified");
-  return { ctx, user };
+  return user;
 }
 
-export async function showDefaultKey(given: WorkspaceCtx) {
-  const { ctx, user } = await atHome(given);
+export async function showDefaultKey(ctx: WorkspaceCtx) {
+  const user = await keyHolder(ctx);
   const known = await livingKey(ctx, user.defaultKeyId);
   const { key, start } = known ? { key: null, start: known.start } : await mintDefaultKey(ctx, user);
   return {
@@ -64,8 +64,8 @@ export async function showDefaultKey(given: WorkspaceCtx) {
   };
 }
 
-export async function regenerateDefaultKey(given: WorkspaceCtx) {
-  const { ctx, user } = await atHome(given);
+export async function regenerateDefaultKey(ctx: WorkspaceCtx) {
+  const user = await keyHolder(ctx);
   const before = await livingKey(ctx, user.defaultKeyId);
   const { key, start } = await mintDefaultKey(ctx, user);
   if (before) await deleteKey(ctx, before.id);

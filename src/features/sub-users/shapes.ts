@@ -78,7 +78,9 @@ export const permissionsBody = shape(() =>
   somePermissions().refine(isChange, "at least one member").meta({ id: "SubUserPermissionsChange" }),
 );
 export const limitsBody = shape(() =>
-  someLimits().refine(isChange, "at least one member").meta({ id: "SubUserLimitsChange" }),
+  someLimits()
+    .refine(isChange, "at least one member")
+    .meta({ id: "SubUserLimitsChange", example: { requests_per_minute: 30 } }),
 );
 export type PermissionsChange = Output<typeof permissionsBody>;
 export type LimitsChange = Output<typeof limitsBody>;
@@ -108,7 +110,7 @@ export const changeSubUserBody = shape(() =>
   z
     .strictObject({ name: name().optional(), active: z.boolean().optional() })
     .refine(isChange, "at least one member")
-    .meta({ id: "SubUserChange" }),
+    .meta({ id: "SubUserChange", example: { name: "Ada Lovelace" } }),
 );
 
 export const inviteSubUserBody = shape(() =>

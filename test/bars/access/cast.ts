@@ -1,5 +1,11 @@
-/** Everybody who may ask: two workspaces with all roles, sub-users and keys, one of which is deleted; staff of every level; a stranger. */
+/**
+ * Everybody who may ask: two workspaces with all roles, a sub-user and keys for every scope, one of which is deleted; staff of every
+ * level; a stranger. They are made once, by the product as it is; the run and each of its mutants begin with a copy of that state.
+ */
 import { randomBytes } from "node:crypto";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   globalRoles,
   type Permission,
@@ -8,10 +14,12 @@ import {
   type WorkspaceRole,
   workspaceRoles,
 } from "../../../src/core/access.ts";
-import { type Person, startWithPeople } from "../people.ts";
-import type { Stage } from "../stage.ts";
-import { changeState } from "../state.ts";
-import type { Actor, Json } from "./policy.ts";
+import { type Person, signUp } from "../people.ts";
+import { openStage, type Stage } from "../stage.ts";
+import { changeState, liftLimits } from "../state.ts";
+import { call, signIn } from "./calls.ts";
+import type { Actor } from "./policy.ts";
+import { rowsOf } from "./things.ts";
 
 export interface Player {
   name: string;
@@ -28,6 +36,8 @@ export interface Cast {
   foreignId: string;
   deletedId: string;
   owner: Person;
+  /** Members of the team who do not ask: they are asked about. */
+  extras: Person[];
   foreigner: Person;
   players: Player[];
   /** The same roles, sub-user and keys of the workspace that was deleted. */
@@ -41,41 +51,34 @@ const staffOf = [
     .map((role) => ({ role, supportLevel: null })),
 ];
 
-export async function call(url: string, path: string, options: { token: string; body?: object; workspaceId?: string }) {
-  const answer = await fetch(`${url}${path}`, {
-    method: "POST",
-    headers: {
-      authorization: `Bearer ${options.token}`,
-      "content-type": "application/json",
-      ...(options.workspaceId === undefined ? {} : { "x-workspace-id": options.workspaceId }),
-    },
-    body: JSON.stringify(options.body ?? {}),
-  });
-  if (!answer.ok) throw new Error(`${path} answered ${answer.status} ${await answer.text()}`);
-  return (await answer.json()) as Json;
+interface Team {
+  id: string;
+  owner: Person;
 }
 
-/** Keys with the scopes of a list alone, and with all but those. */
-async function keysOf(url: string, team: { id: string; owner: Person; scopes: readonly Permission[] }) {
-  const make = async (name: string, scopes: readonly Permission[]): Promise<Player> => {
-    const options = { token: team.owner.token, workspaceId: team.id, body: { name, scopes } };
-    const { key } = await call(url, "/v1/api-keys", options);
-    return { name: `key with ${name}`, actor: { kind: "key", scopes }, credential: String(key), home: team.id };
-  };
-  const players = [await make("all", permissionNames)];
-  for (const scope of team.scopes) {
-    players.push(await make(`${scope} alone`, [scope]));
-    players.push(
-      await make(
-        `all but ${scope}`,
-        permissionNames.filter((name) => name !== scope),
-      ),
-    );
+export async function keyOf(
+  url: string,
+  team: Team,
+  { name, scopes }: { name: string; scopes: readonly Permission[] },
+) {
+  const options = { token: team.owner.token, workspaceId: team.id, body: { name, scopes } };
+  const { key } = await call(url, "/v1/api-keys", options);
+  return { name: `key with ${name}`, actor: { kind: "key" as const, scopes }, credential: String(key), home: team.id };
+}
+
+/** A key with all scopes, for each scope a key with that alone and, for the living team, one with all but that. */
+async function keysOf(url: string, team: Team, options: { withOpposites: boolean }): Promise<Player[]> {
+  const players: Player[] = [await keyOf(url, team, { name: "all", scopes: permissionNames })];
+  for (const scope of permissionNames) {
+    players.push(await keyOf(url, team, { name: `${scope} alone`, scopes: [scope] }));
+    if (!options.withOpposites) continue;
+    const scopes = permissionNames.filter((name) => name !== scope);
+    players.push(await keyOf(url, team, { name: `all but ${scope}`, scopes }));
   }
   return players;
 }
 
-async function subUserOf(url: string, team: { id: string; owner: Person }): Promise<Player> {
+async function subUserOf(url: string, team: Team): Promise<Player> {
   const credentials = {
     email: `sub-${randomBytes(8).toString("hex")}@example.com`,
     password: randomBytes(18).toString("base64url"),
@@ -88,46 +91,71 @@ async function subUserOf(url: string, team: { id: string; owner: Person }): Prom
   return { name: "sub-user", actor: { kind: "sub-user" }, credential, account: credentials, home: null };
 }
 
-export async function signIn(url: string, credentials: object): Promise<Json> {
-  const answer = await fetch(`${url}/v1/auth/login`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ ...credentials, sessionKind: "opaque" }),
-  });
-  if (!answer.ok) throw new Error(`sign-in answered ${answer.status} ${await answer.text()}`);
-  return answer.json();
-}
-
 function playerOf(person: Person, role: WorkspaceRole): Player {
   const { token: credential, email, password } = person;
   return { name: role, actor: { kind: "member", role }, credential, account: { email, password }, home: null };
 }
 
-/** `scopes`: those that keys are made for one by one; the operations need no others. */
-export async function makeCast(stage: Stage, scopes: readonly Permission[]): Promise<Cast> {
-  const people = await startWithPeople(stage, workspaceRoles.length * 2 + staffOf.length + 2);
-  const next = () => {
-    const person = people.shift();
-    if (!person) throw new Error("The cast is too small.");
-    return person;
+interface Prepared {
+  cast: Cast;
+  /** Brings the state to a stage that was not started yet. */
+  bringTo(stage: Stage): void;
+}
+
+let prepared: Promise<Prepared> | null = null;
+
+/** The same for every run of this process. */
+export function prepare(): Promise<Prepared> {
+  prepared ??= prepareOnce();
+  return prepared;
+}
+
+const stateDir = ".wrangler/state";
+
+async function prepareOnce(): Promise<Prepared> {
+  const stage = await openStage();
+  try {
+    const cast = await makeCast(stage);
+    const kept = mkdtempSync(join(tmpdir(), "overtone-cast-"));
+    process.once("exit", () => rmSync(kept, { recursive: true, force: true }));
+    // What the product encrypted and keyed needs the secrets that it was made with.
+    for (const name of [stateDir, ".dev.vars"]) cpSync(join(stage.folder, name), join(kept, name), { recursive: true });
+    return { cast, bringTo: ({ folder }) => cpSync(kept, folder, { recursive: true }) };
+  } finally {
+    await stage.remove();
+  }
+}
+
+/** Leaves the server stopped. */
+async function makeCast(stage: Stage): Promise<Cast> {
+  await stage.start();
+  const many = async (count: number) => {
+    const people: Person[] = [];
+    while (people.length < count) people.push(await signUp(stage.url));
+    return people;
   };
-  const [team, ghost] = [workspaceRoles.map(next), workspaceRoles.map(next)] as const;
-  const staff = staffOf.map(next);
-  const [stranger, foreigner] = [next(), next()];
+  const [team, ghost] = [await many(workspaceRoles.length), await many(workspaceRoles.length)];
+  const [staff, extras] = [await many(staffOf.length), await many(1)];
+  const [stranger, foreigner] = await many(2);
   const [owner, ghostOwner] = [team[0], ghost[0]];
-  if (!owner || !ghostOwner) throw new Error("There is no owner.");
-  const teamId = String((await call(stage.url, "/v1/workspaces", { token: owner.token, body: { name: "Team" } })).id);
-  const made = await call(stage.url, "/v1/workspaces", { token: ghostOwner.token, body: { name: "Ghosts" } });
-  const deletedId = String(made.id);
+  if (!owner || !ghostOwner || !stranger || !foreigner) throw new Error("The cast is too small.");
+  const found = async (name: string, { token }: Person) =>
+    String((await call(stage.url, "/v1/workspaces", { token, body: { name } })).id);
+  const teamId = await found("Team", owner);
+  const foreignId = await found("Others", foreigner);
+  const deletedId = await found("Ghosts", ghostOwner);
   await stage.stop();
+  liftLimits(stage.stateDir);
   changeState(stage.stateDir, [
-    ...joining(teamId, team),
+    ...joining(teamId, [...team, ...extras]),
     ...joining(deletedId, ghost),
+    // More members than the plan has, and room for those who are invited.
+    { sql: "UPDATE workspaces SET limit_overrides = json_set(limit_overrides, '$.members', NULL)", values: [] },
+    ...rowsOf(owner.userId),
     ...staff.map(({ userId }, index) => ({
       sql: "UPDATE users SET role = ?, support_level = ? WHERE id = ?",
       values: [staffOf[index]?.role ?? "user", staffOf[index]?.supportLevel ?? null, userId],
     })),
-    { sql: "UPDATE workspaces SET limit_overrides = (SELECT max(limit_overrides) FROM workspaces)", values: [] },
   ]);
   await stage.start();
   const players: Player[] = [
@@ -140,28 +168,22 @@ export async function makeCast(stage: Stage, scopes: readonly Permission[]): Pro
       const name = `${about.role} ${about.supportLevel ?? ""}`.trim();
       return { name, actor: { kind: "staff" as const, staff: about }, credential: person.token, home: null };
     }),
-    ...(await keysOf(stage.url, { id: teamId, owner, scopes })),
+    ...(await keysOf(stage.url, { id: teamId, owner }, { withOpposites: true })),
   ];
   const ghosts: Player[] = [
     ...ghost.map((person, index) => playerOf(person, workspaceRoles[index] ?? "viewer")),
     await subUserOf(stage.url, { id: deletedId, owner: ghostOwner }),
-    ...(await keysOf(stage.url, { id: deletedId, owner: ghostOwner, scopes: [] })),
+    ...(await keysOf(stage.url, { id: deletedId, owner: ghostOwner }, { withOpposites: false })),
   ];
-  await remove(stage.url, deletedId, ghostOwner.token);
-  return { teamId, foreignId: foreigner.workspaceId, deletedId, owner, foreigner, players, ghosts };
+  await call(stage.url, `/v1/workspaces/${deletedId}`, { token: ghostOwner.token, method: "DELETE" });
+  await stage.stop();
+  return { teamId, foreignId, deletedId, owner, extras, foreigner, players, ghosts };
 }
 
+/** The first one is the owner already; those beyond the roles become viewers. */
 function joining(workspaceId: string, people: readonly Person[]) {
   return people.slice(1).map(({ userId }, index) => ({
     sql: "INSERT INTO workspace_members (workspace_id, user_id, role, created_at) VALUES (?, ?, ?, 0)",
     values: [workspaceId, userId, workspaceRoles[index + 1] ?? "viewer"],
   }));
-}
-
-async function remove(url: string, workspaceId: string, token: string): Promise<void> {
-  const answer = await fetch(`${url}/v1/workspaces/${workspaceId}`, {
-    method: "DELETE",
-    headers: { authorization: `Bearer ${token}` },
-  });
-  if (answer.status !== 204) throw new Error(`deleting the workspace answered ${answer.status}`);
 }

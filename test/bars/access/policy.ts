@@ -24,6 +24,8 @@ export interface Operation {
   path: string;
   access: string;
   exceptSubUsers: boolean;
+  /** About the person alone, in the workspace where they are at home. */
+  homeOnly: boolean;
   /** The parameter that names the workspace. */
   workspaceParam: string | null;
   body: Json;
@@ -49,6 +51,7 @@ export function readOperations(document: Json): Operation[] {
       path,
       access: operation["x-public"] === true ? "public" : String(operation["x-access"] ?? ""),
       exceptSubUsers: (operation["x-access-except"] ?? []).includes("sub-user"),
+      homeOnly: operation["x-access-home"] === true,
       workspaceParam: operation["x-workspace-param"] ?? null,
       body: operation.requestBody?.content?.["application/json"]?.schema ?? null,
       query: (operation.parameters ?? []).filter((parameter: Json) => parameter.in === "query"),
@@ -67,7 +70,10 @@ export function undeclared(operations: readonly Operation[]): Operation[] {
 export function isDeclared(operation: Operation, actor: Actor, tenant: Tenant): boolean {
   const access = operation.access as Parameters<typeof isPermission>[0];
   if (access === "public") return true;
-  if (actor.kind === "nobody" || actor.kind === "stranger" || tenant !== "own") return false;
+  if (actor.kind === "nobody" || tenant !== "own") return false;
+  // Everybody who signs in has a home.
+  if (operation.homeOnly) return actor.kind !== "key";
+  if (actor.kind === "stranger") return false;
   if (isStaffPermission(access)) return actor.kind === "staff" && staffHas(actor.staff, access);
   // For all but what staff do, they are asked about the team, where they are strangers.
   if (actor.kind === "staff") return false;

@@ -31,8 +31,12 @@ function named(document: Json, reference: string): Json {
 
 function objectOf(schema: Json, document: Json, depth: number): Json {
   const wanted = (schema.required ?? []) as string[];
+  const shown = Object.keys(schema.properties ?? {}).filter((name) => schema.properties[name].example !== undefined);
   return Object.fromEntries(
-    wanted.map((name) => [name, valueOf(schema.properties?.[name] ?? {}, document, depth + 1)]),
+    [...new Set([...wanted, ...shown])].map((name) => [
+      name,
+      valueOf(schema.properties?.[name] ?? {}, document, depth + 1),
+    ]),
   );
 }
 
@@ -72,6 +76,8 @@ export interface Asked {
   credential: string | null;
   /** False where a key names its workspace itself. */
   selects: boolean;
+  /** The network address that limits are counted for. */
+  from?: string;
 }
 
 export interface Answered {
@@ -79,15 +85,23 @@ export interface Answered {
   code: string;
 }
 
+/** The example's address with a name of its own: what is sent or granted to one address is limited, and says nothing about who may ask. */
+function toSomebodyElse(body: Json): Json {
+  if (typeof body?.email !== "string") return body;
+  return { ...body, email: body.email.replace("@", `-${randomBytes(6).toString("hex")}@`) };
+}
+
 const timeoutMs = 30_000;
 
-export async function ask({ url, operation, target, document, credential, selects }: Asked): Promise<Answered> {
-  const body = operation.body ? JSON.stringify(valueOf(operation.body, document)) : null;
+export async function ask(asked: Asked): Promise<Answered> {
+  const { url, operation, target, document, credential, selects, from } = asked;
+  const body = operation.body ? JSON.stringify(toSomebodyElse(valueOf(operation.body, document))) : null;
   const response = await fetch(`${url}${pathOf(operation, target, document)}`, {
     method: operation.method,
     headers: {
       ...(credential === null ? {} : { authorization: `Bearer ${credential}` }),
       ...(selects ? { "x-workspace-id": target.workspaceId } : {}),
+      ...(from === undefined ? {} : { "cf-connecting-ip": from }),
       ...(body === null ? {} : { "content-type": "application/json" }),
     },
     body,

@@ -1,70 +1,72 @@
-/** Things of one workspace and whether another one's owner gets at them by their ids. */
+/** Whether another workspace's owner gets at things by their ids, or learns that they exist. */
 import type { Person } from "../people.ts";
-import { call, type Cast } from "./cast.ts";
+import type { Cast } from "./cast.ts";
 import type { Json, Operation } from "./policy.ts";
 import { ask, nobodysId } from "./requests.ts";
+import { kindOf, namesThing } from "./things.ts";
 
-interface Kind {
-  /** Where they are made and listed. */
-  path: string;
-  body: (mark: string) => object;
-  id: (made: Json) => string;
+interface Setting {
+  url: string;
+  operations: readonly Operation[];
+  document: Json;
 }
 
-const kinds: Kind[] = [
-  { path: "/v1/api-keys", body: (mark) => ({ name: mark }), id: (made) => made.id },
-  { path: "/v1/encryption-keys", body: () => ({ keyType: "user" }), id: (made) => made.id },
-  {
-    path: "/v1/uploads",
-    body: (mark) => ({ fileName: `${mark}.wav`, contentType: "audio/wav", sizeBytes: 1_000 }),
-    id: (made) => made.id,
-  },
-  {
-    path: "/v1/webhooks",
-    body: () => ({ url: "https://example.com/hook", events: ["job.failed"] }),
-    id: (made) => made.id ?? made.webhook?.id,
-  },
-  {
-    path: "/v1/sub-users",
-    body: (mark) => ({ email: `${mark}@example.com`, password: `${mark} ${mark}` }),
-    id: (made) => made.id,
-  },
-];
+export interface Leaks {
+  operations: number;
+  requests: number;
+  /** Operations whose body did not fit, so that no id was looked at. */
+  unread: string[];
+  violations: string[];
+}
 
-/** One thing for each operation, because some end it. */
-export async function findLeaks(
-  cast: Cast,
-  about: { url: string; operations: readonly Operation[]; document: Json },
-): Promise<{ requests: number; violations: string[] }> {
-  const violations: string[] = [];
-  let requests = 0;
-  for (const kind of kinds) {
-    for (const operation of about.operations.filter(({ path }) => path.startsWith(`${kind.path}/{id}`))) {
-      const mark = `bar-${operation.id.toLowerCase()}-${Date.now().toString(36)}`;
-      const options = { token: cast.owner.token, workspaceId: cast.teamId, body: kind.body(mark) };
-      const id = String(kind.id(await call(about.url, kind.path, options)));
-      const as = (person: Person, workspaceId: string, given: string) =>
-        ask({
-          ...about,
-          operation,
-          target: { workspaceId, ids: { id: given } },
-          credential: person.token,
-          selects: true,
-        });
-      const foreign = await as(cast.foreigner, cast.foreignId, id);
-      const unknown = await as(cast.foreigner, cast.foreignId, nobodysId);
-      const own = await as(cast.owner, cast.teamId, id);
-      requests += 3;
-      const what = `${operation.method} ${operation.path}`;
-      if (foreign.status !== unknown.status || foreign.code !== unknown.code || isTold(foreign.status))
-        violations.push(
-          `resource: ${what} tells another workspace ${foreign.status} ${foreign.code}, of an unknown one ${unknown.status} ${unknown.code}`,
-        );
-      if ([401, 403, 404].includes(own.status))
-        violations.push(`resource: ${what} refuses its own workspace: ${own.status} ${own.code}`);
+export async function findLeaks(cast: Cast, setting: Setting): Promise<Leaks> {
+  const leaks: Leaks = { operations: 0, requests: 0, unread: [], violations: [] };
+  const named = setting.operations.filter(namesThing);
+  for (const [index, operation] of named.entries()) {
+    const mark = `bar-${index}-${Date.now().toString(36)}`;
+    try {
+      const { isRead, violations } = await tryIds(
+        cast,
+        { ...setting, operation },
+        await makeFor(cast, operation, { url: setting.url, mark }),
+      );
+      if (!isRead) leaks.unread.push(operation.id);
+      leaks.violations.push(...violations);
+    } catch (error) {
+      leaks.violations.push(`resource: ${operation.id} could not be tried: ${(error as Error).message}`);
     }
+    leaks.operations += 1;
+    leaks.requests += 3;
   }
-  return { requests, violations };
+  return leaks;
+}
+
+async function makeFor(cast: Cast, operation: Operation, { url, mark }: { url: string; mark: string }) {
+  const kind = kindOf(operation);
+  const [extra] = cast.extras;
+  if (!kind || !extra) throw new Error("it names something that no run makes");
+  return kind.make({ url, owner: cast.owner, workspaceId: cast.teamId, extra }, mark);
+}
+
+type About = Omit<Setting, "operations"> & { operation: Operation };
+
+/** First the other workspace asks, then the one that has it: whatever the operation ends is there until then. */
+async function tryIds(cast: Cast, about: About, ids: Record<string, string>) {
+  const as = (person: Person, workspaceId: string, given: Record<string, string>) =>
+    ask({ ...about, target: { workspaceId, ids: given }, credential: person.token, selects: true });
+  const foreign = await as(cast.foreigner, cast.foreignId, ids);
+  const nobodys = Object.fromEntries(Object.keys(ids).map((name) => [name, nobodysId]));
+  const unknown = await as(cast.foreigner, cast.foreignId, nobodys);
+  const own = await as(cast.owner, cast.teamId, ids);
+  const what = `${about.operation.method} ${about.operation.path}`;
+  const violations: string[] = [];
+  if (foreign.status !== unknown.status || foreign.code !== unknown.code || isTold(foreign.status))
+    violations.push(
+      `resource: ${what} tells another workspace ${foreign.status} ${foreign.code}, of an unknown one ${unknown.status} ${unknown.code}`,
+    );
+  if ([401, 403, 404].includes(own.status))
+    violations.push(`resource: ${what} refuses its own workspace: ${own.status} ${own.code}`);
+  return { isRead: foreign.status !== 400 && foreign.status !== 422, violations };
 }
 
 /** A body that does not fit is refused before the id is looked at. */

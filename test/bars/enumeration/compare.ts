@@ -46,8 +46,53 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
-/** How far the medians are apart, as a share of the larger one. */
-export function distanceOf(known: readonly number[], unknown: readonly number[]): number {
-  const [one, other] = [median(known), median(unknown)];
-  return Math.abs(one - other) / Math.max(one, other);
+/** Two groups that were asked in pairs: the values with the same index were taken right after each other, in either order. */
+export interface Sample {
+  known: number[];
+  unknown: number[];
+}
+
+export interface Finding {
+  pairs: number;
+  knownMs: number;
+  unknownMs: number;
+  /** How far the medians are apart, as a share of the larger one. */
+  apart: number;
+  /** Between which shares the median of the differences (known less unknown) lies, but for one time in 370. */
+  between: [least: number, most: number];
+}
+
+/** Three standard deviations: it is looked at several times in a run. */
+const deviations = 3;
+
+/**
+ * What all machines share falls out of the difference of a pair, however busy they are; the median and its interval come from the order of
+ * the differences alone (binomial, no assumption about how they are spread), so a pause that hits one request moves neither.
+ */
+export function findingOf({ known, unknown }: Sample): Finding {
+  const [knownMs, unknownMs] = [median(known), median(unknown)];
+  const larger = Math.max(knownMs, unknownMs);
+  const differences = known.map((value, index) => value - (unknown[index] ?? Number.NaN)).sort((a, b) => a - b);
+  const count = differences.length;
+  const beyond = Math.floor((count - deviations * Math.sqrt(count)) / 2) - 1;
+  const least = differences[beyond] ?? Number.NEGATIVE_INFINITY;
+  const most = differences[count - 1 - beyond] ?? Number.POSITIVE_INFINITY;
+  return {
+    pairs: count,
+    knownMs,
+    unknownMs,
+    apart: Math.abs(knownMs - unknownMs) / larger,
+    between: [least / larger, most / larger],
+  };
+}
+
+/**
+ * `held`: the medians are within the share, and so is every value that the difference may truly have. `apart`: no value that it may have
+ * is. `open`: more pairs are needed to tell.
+ */
+export type Verdict = "held" | "apart" | "open";
+
+export function verdictOn({ apart, between: [least, most] }: Finding, share: number): Verdict {
+  if (least > share || most < -share) return "apart";
+  return apart <= share && least >= -share && most <= share ? "held" : "open";
 }

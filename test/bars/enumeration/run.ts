@@ -2,13 +2,14 @@
  * Does an answer, or the time that it takes, tell whether an address has an account? Sign-in, forgotten passwords, mailed codes, asking
  * for another one and guessing them, for known and unknown addresses in turn. `npm run bar:enumeration`
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { type Bar, type BarOptions, type BarResult, main, type MutantRun, note } from "../options.ts";
 import { signUp } from "../people.ts";
 import { type Chance, makeChance } from "../random.ts";
 import { openStage, type Patch, type Stage } from "../stage.ts";
 import { multiplyPerson } from "../state.ts";
 import { type Answer, makeAddresses, post } from "../strangers.ts";
-import { differenceOf, distanceOf, faceOf, median } from "./compare.ts";
+import { differenceOf, faceOf, type Finding, findingOf, type Sample, type Verdict, verdictOn } from "./compare.ts";
 
 interface EnumerationMutant extends MutantRun {
   patches: Patch[];
@@ -57,8 +58,10 @@ const mutants: EnumerationMutant[] = [
 export const bar: Bar = { name: "enumeration", mutants, run };
 
 const share = 0.05;
-/** Medians of so few need more of them when they lie apart: all that were taken count, never only the last. */
-const maxBatches = 4;
+/** All pairs that were taken count, never only the last; an operation that was told apart or held is not asked further. */
+const maxBatches = { full: 24, quick: 2, mutant: 12 };
+/** What an answer leaves to be done after it is over by then: it shall not be measured with the next request. */
+const settleMs = 10;
 /** Fewer than the 30 a minute that are mailed for one network address. */
 const usesOfAddress = 20;
 /** A guess of a code that was never made: letters are no digits. */
@@ -67,6 +70,8 @@ const wrongCode = "none";
 interface Operation {
   name: string;
   path: string;
+  /** Where a code is asked for before, so that there is one to guess at. */
+  after?: string;
   body(email: string): Record<string, string>;
   /** How often each address is asked; what it is answered may change with each time. */
   times: number;
@@ -88,11 +93,12 @@ const operations: Operation[] = [
     measured: [1, 4],
   },
   { name: "forgot", path: "/v1/auth/forgot-password", body: (email) => ({ email }), times: 1, measured: [1, 1] },
-  { name: "forgot again", path: "/v1/auth/forgot-password", body: (email) => ({ email }), times: 2, measured: [1, 2] },
+  { name: "forgot again", path: "/v1/auth/forgot-password", body: (email) => ({ email }), times: 3, measured: [2, 3] },
   { name: "mailed code", path: "/v1/auth/email-code", body: (email) => ({ email }), times: 1, measured: [1, 1] },
-  { name: "resend", path: "/v1/auth/email-code", body: (email) => ({ email }), times: 2, measured: [1, 2] },
+  { name: "resend", path: "/v1/auth/email-code", body: (email) => ({ email }), times: 3, measured: [2, 3] },
   {
     name: "guess",
+    after: "/v1/auth/email-code",
     path: "/v1/auth/email-code/verify",
     body: (email) => ({ email, code: wrongCode }),
     times: 7,
@@ -100,6 +106,7 @@ const operations: Operation[] = [
   },
   {
     name: "reset",
+    after: "/v1/auth/forgot-password",
     hashes: true,
     path: "/v1/auth/reset-password",
     body: (email) => ({ email, code: wrongCode, newPassword: "another long enough one" }),
@@ -114,44 +121,74 @@ interface Counts {
   hashAddresses: number;
 }
 
-const full: Counts = { addresses: 400, hashAddresses: 150 };
+const full: Counts = { addresses: 150, hashAddresses: 30 };
 const reduced: Counts = { addresses: 40, hashAddresses: 10 };
-const least: Counts = { addresses: 20, hashAddresses: 5 };
 
-interface Sample {
-  known: number[];
-  unknown: number[];
+interface Course {
+  operation: Operation;
+  sample: Sample;
+  finding: Finding;
+  verdict: Verdict;
 }
 
 async function run(options: BarOptions, variant: string | null): Promise<BarResult> {
-  const ownCounts = options.quick ? reduced : full;
-  const counts = variant === null ? ownCounts : least;
-  note(`enumeration${variant === null ? "" : `, mutant ${variant}`}: ${JSON.stringify(counts)}`);
-  const chance = makeChance(options.seed);
-  const stage = await openStage(mutants.find(({ name }) => name === variant)?.patches ?? []);
+  const mutant = mutants.find(({ name }) => name === variant) ?? null;
+  const counts = options.quick || mutant ? reduced : full;
+  const most = mutant ? maxBatches.mutant : options.quick ? maxBatches.quick : maxBatches.full;
+  note(`enumeration${mutant ? `, mutant ${mutant.name}` : ""}: ${JSON.stringify(counts)}, up to ${most} batches`);
+  const stage = await openStage(mutant?.patches ?? []);
   try {
-    const known = await populate(stage, counts.addresses * maxBatches);
-    const samples = new Map<string, Sample>(operations.map(({ name }) => [name, { known: [], unknown: [] }]));
+    const known = await populate(stage, counts.addresses * most);
+    const courses = operations.filter((operation) => !mutant || provesBy(mutant, operation)).map(begin);
     const violations = new Set<string>();
     const sides = { known: makeAddresses(1, usesOfAddress), unknown: makeAddresses(2, usesOfAddress) };
+    const asking = { stage, chance: makeChance(options.seed), sides, violations };
     let requests = 0;
     let batches = 0;
-    for (; batches < maxBatches && (batches === 0 || apart(samples).length > 0); batches += 1) {
+    for (; batches < most && courses.some(isOpen) && !(mutant && violations.size > 0); batches += 1) {
       const people = known.slice(batches * counts.addresses, (batches + 1) * counts.addresses);
-      for (const operation of operations) {
-        const asked = operation.hashes ? people.slice(0, counts.hashAddresses) : people;
-        const sample = samples.get(operation.name) ?? { known: [], unknown: [] };
-        requests += await ask({ stage, chance, sides, violations }, operation, { people: asked, sample });
+      for (const course of courses.filter(isOpen)) {
+        const asked = course.operation.hashes ? people.slice(0, counts.hashAddresses) : people;
+        requests += await ask(asking, course.operation, { people: asked, sample: course.sample });
+        course.finding = findingOf(course.sample);
+        course.verdict = verdictOn(course.finding, share);
       }
-      note(`enumeration: batch ${batches + 1}, ${requests} requests`);
-      if (variant !== null) break;
+      note(
+        `enumeration: batch ${batches + 1}, ${requests} requests, open: ${courses.filter(isOpen).map(nameOf).join(", ")}`,
+      );
     }
-    for (const name of apart(samples)) violations.add(`time: ${name} ${JSON.stringify(figureOf(samples.get(name)))}`);
-    const medians = Object.fromEntries([...samples].map(([name, sample]) => [name, figureOf(sample)]));
+    for (const { operation, verdict, finding } of courses)
+      if (verdict !== "held")
+        violations.add(`${verdict === "apart" ? "time" : "undecided"}: ${operation.name} ${JSON.stringify(finding)}`);
+    const medians = Object.fromEntries(courses.map((course) => [nameOf(course), shown(course)]));
     return { ok: violations.size === 0, counts, batches, requests, medians, violations: [...violations] };
   } finally {
     await stage.remove();
   }
+}
+
+/** A mutant needs only the operation that its damage shows in. */
+const provesBy = ({ provenBy }: EnumerationMutant, { name }: Operation) => provenBy.endsWith(`: ${name}`);
+
+const nameOf = ({ operation }: Course) => operation.name;
+const isOpen = ({ verdict }: Course) => verdict === "open";
+
+function begin(operation: Operation): Course {
+  const sample: Sample = { known: [], unknown: [] };
+  return { operation, sample, finding: findingOf(sample), verdict: "open" };
+}
+
+function shown({ finding, verdict }: Course) {
+  const rounded = (value: number) => Math.round(value * 1_000) / 1_000;
+  const { pairs, knownMs, unknownMs, apart, between } = finding;
+  return {
+    pairs,
+    knownMs: rounded(knownMs),
+    unknownMs: rounded(unknownMs),
+    apart: rounded(apart),
+    between: between.map(rounded),
+    verdict,
+  };
 }
 
 /** People who have accounts; the first is made as everybody is, the others are copies. */
@@ -187,14 +224,19 @@ async function ask(
   operation: Operation,
   { people, sample }: { people: readonly string[]; sample: Sample },
 ): Promise<number> {
-  const { name, path, body, times, measured } = operation;
+  const { name, path, after, body, times, measured } = operation;
   let requests = 0;
   for (const email of people) {
     const stranger = email.replace("copy-", "none-");
+    const addresses = { known: email, unknown: stranger };
+    for (const side of after === undefined ? [] : chance.shuffle(["known", "unknown"] as const))
+      await post(`${stage.url}${after}`, { email: addresses[side] }, sides[side]());
     for (let time = 1; time <= times; time += 1) {
       const answers: Partial<Record<"known" | "unknown", Answer>> = {};
-      for (const side of chance.shuffle(["known", "unknown"] as const))
-        answers[side] = await post(`${stage.url}${path}`, body(side === "known" ? email : stranger), sides[side]());
+      for (const side of chance.shuffle(["known", "unknown"] as const)) {
+        await pause(settleMs);
+        answers[side] = await post(`${stage.url}${path}`, body(addresses[side]), sides[side]());
+      }
       requests += 2;
       if (!answers.known || !answers.unknown) throw new Error("an answer is missing");
       const difference = differenceOf(faceOf(answers.known), faceOf(answers.unknown));
@@ -206,22 +248,6 @@ async function ask(
     }
   }
   return requests;
-}
-
-function apart(samples: ReadonlyMap<string, Sample>): string[] {
-  return [...samples].filter(([, { known, unknown }]) => distanceOf(known, unknown) > share).map(([name]) => name);
-}
-
-function figureOf(sample: Sample | undefined) {
-  if (!sample) return null;
-  const { known, unknown } = sample;
-  const rounded = (value: number) => Math.round(value * 1_000) / 1_000;
-  return {
-    samples: known.length,
-    knownMs: rounded(median(known)),
-    unknownMs: rounded(median(unknown)),
-    apart: rounded(distanceOf(known, unknown)),
-  };
 }
 
 if (import.meta.main) await main(bar);

@@ -98,6 +98,13 @@ describe("a sub-user", () => {
     expect((await call("GET", "/v1/jobs", { as })).status).toBe(200);
     await parent.call("PATCH", `${path}/permissions`, { body: { can_create_api_keys: false } });
     expect((await child.call("POST", "/v1/api-keys", { body: { name: "no more" } })).status).toBe(403);
+    // Nor the key that is made at the first look at it.
+    for (const [method, way] of [
+      ["GET", "/v1/users/api-key"],
+      ["POST", "/v1/users/api-key/regenerate"],
+    ] as const)
+      expect(await child.call(method, way), way).toMatchObject(denied);
+    expect((await parent.call("GET", "/v1/api-keys")).body.items).toHaveLength(3);
     await parent.call("PATCH", `${path}/permissions`, { body: { api_access: false } });
     expect((await call("GET", "/v1/jobs", { as })).status).toBe(403);
   });

@@ -25,8 +25,8 @@ import {
 } from "../user-shapes.ts";
 
 const keyProblems = [
+  "permission-denied",
   "email-not-verified",
-  "workspace-not-found",
   "scope-not-grantable",
   "api-key-limit-reached",
   "user-not-found",
@@ -108,6 +108,7 @@ export const userRoutes = [
     path: "/v1/users/api-key",
     summary: "The person's own API key: made and shown at the first call, afterwards its first characters",
     access: "session",
+    homeOnly: true,
     returns: defaultKeyShape,
     problems: keyProblems,
     handle: (ctx) => showDefaultKey(ctx),
@@ -118,6 +119,7 @@ export const userRoutes = [
     path: "/v1/users/api-key/regenerate",
     summary: "Make a new key in place of the person's own one",
     access: "session",
+    homeOnly: true,
     returns: defaultKeyShape,
     problems: keyProblems,
     handle: (ctx) => regenerateDefaultKey(ctx),
@@ -169,7 +171,8 @@ export const userRoutes = [
     path: "/v1/users/me/export",
     summary: "Everything about the person, as one JSON document",
     access: "session",
-    problems: ["user-not-found", "workspace-not-found"],
+    homeOnly: true,
+    problems: ["user-not-found"],
     produces: {
       "application/json":
         "Profile, sessions, keys, files, conversions, jobs, notices and acts; no list is longer than 20,000.",
