@@ -1,7 +1,7 @@
 /** What other features ask of accounts. */
 export { askResetCode } from "./asked-codes.ts";
 export { checkCode, issueCode } from "./codes.ts";
-export { deleteAccount } from "./deletion.ts";
+export { deleteAccount, endPeopleOf, whileOvertaken } from "./deletion.ts";
 export { emailChangedMail } from "./mails.ts";
 export { newPerson, takenProblem } from "./new-person.ts";
 export { proverOf, requireOwnSignIn, requireRecentProof } from "./recent-proof.ts";

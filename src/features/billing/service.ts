@@ -3,7 +3,7 @@ import type { Payments, Subscribed } from "#adapters/payments/contract";
 import { paymentsOf } from "#adapters/payments/index";
 import { auditEntry } from "#core/audit";
 import type { Ctx, WorkspaceCtx } from "#core/context";
-import { commitWithJobs } from "#core/job";
+import type { Enqueued } from "#core/job";
 import { type BillingInterval, isPaidPlan, priceOf } from "#core/plan-prices";
 import { limitsOf, type PlanName } from "#core/plans";
 import { Problem } from "#core/problem";
@@ -135,9 +135,12 @@ export async function upgradeOptions(ctx: WorkspaceCtx) {
   return optionsFrom(ctx, { plan: ctx.plan, interval: account?.interval ?? "month" });
 }
 
-/** Ends what the workspace pays for, at once and with the rest of the period credited; a job sees to it until it is done. */
-export async function cancelForWorkspace(ctx: Ctx, workspaceId: string): Promise<void> {
+/**
+ * Ends what the workspace pays for, at once and with the rest of the period credited; a job sees to it until it is done. For the batch of its
+ * cause, so that nobody goes on paying for what is gone, and nobody loses what is not.
+ */
+export async function cancellationOf(ctx: Ctx, workspaceId: string): Promise<Enqueued[]> {
   const payments = paymentsOf(ctx);
-  if (!payments || !(await findAccount(ctx, { workspaceId, provider: payments.provider }))) return;
-  await commitWithJobs(ctx, [], [endSubscriptionJob.row({ ...ctx, workspaceId }, {})]);
+  if (!payments || !(await findAccount(ctx, { workspaceId, provider: payments.provider }))) return [];
+  return [endSubscriptionJob.row({ ...ctx, workspaceId }, {})];
 }

@@ -1,8 +1,9 @@
 /** Whether the parts that the product stands on answer. Says nothing that only an operator should know. */
 import type { Ctx } from "#core/context";
 import { oldestDue } from "#core/job-store";
+import { mailState } from "#features/notifications/service";
 import { countStaleKeys } from "#features/secrets/service";
-import type { Part } from "./shapes.ts";
+import type { Part, Transport } from "./shapes.ts";
 import { ping, readTicks } from "./store.ts";
 
 let startedAt: number | null = null;
@@ -23,14 +24,15 @@ export async function health(ctx: Ctx) {
 }
 
 export async function status(ctx: Ctx) {
-  const [database, storage, queues, cron, encryption] = await Promise.all([
+  const [database, storage, queues, cron, mail, encryption] = await Promise.all([
     probe(() => ping(ctx)),
     probe(() => ctx.files.head("status-probe")),
     queueState(ctx),
     cronState(ctx),
+    mailPart(ctx),
     countStaleKeys(ctx),
   ]);
-  const parts = { database, storage, queues, cron };
+  const parts = { database, storage, queues, cron, mail };
   const worst = Object.values(parts).some((part) => part.status === "down") ? ("down" as const) : ("degraded" as const);
   const good = Object.values(parts).every((part) => part.status === "ok");
   return { status: good ? ("ok" as const) : worst, timestamp: new Date(ctx.now()).toISOString(), parts, encryption };
@@ -50,6 +52,13 @@ async function queueState(ctx: Ctx): Promise<Part> {
   const oldest = await oldestDue(ctx);
   if (oldest === null || ctx.now() - oldest < lateMs) return { status: "ok", detail: "Work starts when it is due." };
   return { status: "degraded", detail: `The oldest due job has waited ${Math.round((ctx.now() - oldest) / 1_000)} s.` };
+}
+
+/** The transport that is configured, and whether it took the last mails. */
+async function mailPart(ctx: Ctx): Promise<Part & { transport: Transport }> {
+  const { transport } = ctx.settings.mail;
+  const { works, detail } = await mailState(ctx);
+  return { status: works ? "ok" : "degraded", detail, transport };
 }
 
 async function cronState(ctx: Ctx): Promise<Part> {

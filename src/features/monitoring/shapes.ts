@@ -16,12 +16,22 @@ export const healthShape = shape(() =>
 
 const part = shape(() => z.object({ status: z.enum(["ok", "degraded", "down"]), detail: z.string() }));
 
+const transport = shape(() => z.enum(["outbox", "cloudflare", "smtp", "resend"]));
+
 export const statusShape = shape(() =>
   z
     .object({
       status: z.enum(["ok", "degraded", "down"]),
       timestamp: z.string(),
-      parts: z.object({ database: part(), storage: part(), queues: part(), cron: part() }),
+      parts: z.object({
+        database: part(),
+        storage: part(),
+        queues: part(),
+        cron: part(),
+        mail: part()
+          .extend({ transport: transport() })
+          .meta({ description: "The transport that is configured, and whether it took the last mails." }),
+      }),
       encryption: z.object({
         currentVersion: z.number().int(),
         staleKeys: z.number().int().meta({ description: "Keys that an older master key still wraps." }),
@@ -31,3 +41,4 @@ export const statusShape = shape(() =>
 );
 
 export type Part = Output<typeof part>;
+export type Transport = Output<typeof transport>;

@@ -30,6 +30,37 @@ export function readPreferences(stored: Record<string, unknown> | null | undefin
   ) as NotificationPreferences;
 }
 
+/** The job that sends a mail. */
+export const sendMailName = "notifications.send-mail";
+
+export interface MailHealth {
+  last: { state: "sent" | "refused" | "failed"; at: number } | null;
+  /** When the transport last took a mail or refused one for the mail's own sake: it worked then. */
+  answeredAt: number | null;
+  /** Mails that it could not take in several tries. */
+  waiting: number;
+}
+
+const silentMs = 10 * 60_000;
+
+/**
+ * Do mails get out, by what became of the last ones? A refused mail tells about its receiver. Some that wait tell about theirs, too, as long as
+ * others get through.
+ */
+export function mailVerdict(
+  { last, answeredAt, waiting }: MailHealth,
+  nowMs: number,
+): { works: boolean; detail: string } {
+  if (last?.state === "failed") return { works: false, detail: "The last mail was given up." };
+  if (waiting > 0 && (answeredAt === null || nowMs - answeredAt > silentMs))
+    return { works: false, detail: `${waiting === 1 ? "A mail waits" : `${waiting} mails wait`} for a further try.` };
+  if (last === null) return { works: true, detail: "Nothing was sent lately." };
+  return {
+    works: true,
+    detail: last.state === "sent" ? "The last mail was taken." : "The last mail's receiver was refused.",
+  };
+}
+
 /** `<mail_...@host>`: the same for every attempt at one mail. The host is the sender's, as far as it can stand in a header. */
 export function messageIdOf(mailId: string, from: string): string {
   const host = /@([A-Za-z0-9.-]{1,255})>?\s*$/.exec(from)?.[1] ?? "localhost";

@@ -7,7 +7,7 @@ import { Problem } from "#core/problem";
 import type { Statement } from "#core/work";
 import { sendMailJob } from "./jobs/send-mail.ts";
 import type { MailOrder } from "./mail-data.ts";
-import type { NotificationKind } from "./rules.ts";
+import { mailVerdict, type NotificationKind } from "./rules.ts";
 import { sealMailData } from "./sealing.ts";
 import type { NotificationShape, OutboxMailShape } from "./shapes.ts";
 import * as store from "./store.ts";
@@ -59,6 +59,13 @@ export function notify(ctx: Pick<Ctx, "db" | "now" | "newId">, notice: Notice): 
     createdAt: ctx.now(),
   };
   return [store.insertNotification(ctx, row)];
+}
+
+const stuckAfterTries = 3;
+
+/** Whether mails get out, by what became of the last ones: nobody outside is asked. */
+export async function mailState(ctx: Ctx): Promise<{ works: boolean; detail: string }> {
+  return mailVerdict(await store.readMailHealth(ctx, { tries: stuckAfterTries }), ctx.now());
 }
 
 interface ListQuery {

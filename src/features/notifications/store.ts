@@ -1,9 +1,10 @@
 /** Every statement of mails and notices. */
-import { and, count, desc, eq, isNull, lt, sql } from "drizzle-orm";
+import { and, count, desc, eq, gte, inArray, isNull, lt, ne, sql } from "drizzle-orm";
 import type { Database } from "#core/context";
+import { jobs } from "#core/tables";
 import type { Statement } from "#core/work";
 import { users } from "#features/accounts/tables";
-import type { NotificationKind } from "./rules.ts";
+import { type NotificationKind, sendMailName } from "./rules.ts";
 import { type NotificationRow, notifications, outboxMails, type OutboxMailRow } from "./tables.ts";
 
 type Db = { db: Database };
@@ -121,6 +122,30 @@ export function switchMailsOff(ctx: Db, userId: string, change: { kind: Notifica
       updatedAt: change.at,
     })
     .where(eq(users.id, userId));
+}
+
+/** How the mails of the deployment fare: what the transport said last, and what it could not take in `tries` attempts. */
+export async function readMailHealth(ctx: Db, given: { tries: number }) {
+  const stuck = and(
+    inArray(jobs.state, ["queued", "running"]),
+    eq(jobs.name, sendMailName),
+    gte(jobs.attempt, given.tries),
+  );
+  const [[last], [answered], [waiting]] = await ctx.db.batch([
+    ctx.db
+      .select({ state: outboxMails.state, at: outboxMails.createdAt })
+      .from(outboxMails)
+      .orderBy(desc(outboxMails.createdAt))
+      .limit(1),
+    ctx.db
+      .select({ at: outboxMails.createdAt })
+      .from(outboxMails)
+      .where(ne(outboxMails.state, "failed"))
+      .orderBy(desc(outboxMails.createdAt))
+      .limit(1),
+    ctx.db.select({ mails: count() }).from(jobs).where(stuck),
+  ]);
+  return { last: last ?? null, answeredAt: answered?.at ?? null, waiting: waiting?.mails ?? 0 };
 }
 
 export function purgeOutboxMails(ctx: Db, before: number): Statement {

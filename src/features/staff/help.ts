@@ -6,6 +6,8 @@ import { askResetCode, deleteAccount } from "#features/accounts/service";
 import { grantCredits } from "#features/usage/service";
 import { asStaff, staffOf } from "./acting.ts";
 import { actOf, below, endSessions } from "./people.ts";
+import { rolesBelow } from "./rules.ts";
+import { changePerson, isOvertaken } from "./store.ts";
 
 /** Mails a code to the person's own address and ends all sessions; staff never see the code. */
 export async function sendPasswordReset(ctx: WorkspaceCtx, id: string) {
@@ -42,14 +44,23 @@ export async function giveCredits(ctx: WorkspaceCtx, id: string, given: { credit
  * address. The entry names no address either. Somebody of staff has to be demoted first.
  */
 export async function removePerson(ctx: WorkspaceCtx, id: string, reason: string): Promise<void> {
+  const staff = staffOf(ctx);
   const { user } = await below(ctx, id);
-  await deleteAccount(ctx, id, { by: ctx.userId, reason });
-  await ctx.db.batch([
-    auditEntry(asStaff(ctx), "staff.user-deleted", {
-      target: id,
-      details: { reason },
-      before: { role: user.role, status: user.status },
-      severity: "warning",
-    }),
-  ]);
+  try {
+    await deleteAccount(ctx, id, {
+      by: ctx.userId,
+      reason,
+      guards: [changePerson(ctx, id, { change: {}, roles: rolesBelow(staff) })],
+      entry: () =>
+        auditEntry(asStaff(ctx), "staff.user-deleted", {
+          target: id,
+          details: { reason },
+          before: { role: user.role, status: user.status },
+          severity: "warning",
+        }),
+    });
+  } catch (error) {
+    if (isOvertaken(error)) throw new Problem("staff-rank", { detail: `The role of ${id} was changed meanwhile.` });
+    throw error;
+  }
 }

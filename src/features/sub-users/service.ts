@@ -7,7 +7,7 @@ import { type PageQuery, readCursor, toPage } from "#core/page";
 import { Problem } from "#core/problem";
 import { permissionsOf, subUserDefaults, type SubUserGrant } from "#core/sub-user";
 import { hashPassword } from "#durable/hasher/client";
-import { displayName, endAllSessions, isCommonPassword, newUserRow } from "#features/accounts/service";
+import { deleteAccount, displayName, endAllSessions, isCommonPassword, newUserRow } from "#features/accounts/service";
 import { findByEmail, insertUser } from "#features/accounts/store";
 import { forgetKeys } from "#features/api-keys/check";
 import * as apiKeys from "#features/api-keys/service";
@@ -16,7 +16,6 @@ import { forgetMemberships } from "#features/workspaces/service";
 import { maxSubUsers, statusOf, withChanges } from "./rules.ts";
 import type { LimitsChange, PermissionsChange, SubUserShape } from "./shapes.ts";
 import {
-  closeAccount,
   countSubUsers,
   findSubUser,
   insertSubUser,
@@ -189,18 +188,21 @@ export async function changeGrant(
   return toSubUser(await getRow(ctx, id));
 }
 
-/** The account ends, its keys with it; the address is free. */
+/** The account ends as every other one does, archived, its keys and ways to sign in with it; the address is free. */
 export async function deleteSubUser(ctx: WorkspaceCtx, id: string): Promise<void> {
   const before = await getRow(ctx, id);
-  await commitWithJobs(
-    ctx,
-    [
-      ...closeAccount(ctx.db, id, ctx.now()),
-      auditEntry(ctx, "sub-user.deleted", { target: id, before: { email: before.email, name: before.name } }),
-    ],
-    webhookEvent(ctx, "sub-user.deleted", { subUserId: id, email: before.email }),
-  );
-  await endAllSessions(ctx, id, { reason: "account-closed" });
+  try {
+    await deleteAccount(ctx, id, {
+      by: ctx.userId,
+      reason: "ended by its workspace",
+      entry: () =>
+        auditEntry(ctx, "sub-user.deleted", { target: id, before: { email: before.email, name: before.name } }),
+      enqueued: () => webhookEvent(ctx, "sub-user.deleted", { subUserId: id, email: before.email }),
+    });
+  } catch (error) {
+    // Somebody else ended it in between.
+    throw error instanceof Problem && error.code === "user-not-found" ? new Problem("sub-user-not-found") : error;
+  }
   forget(ctx, id);
 }
 

@@ -82,26 +82,6 @@ export function setAccountOpen(db: Database, id: string, change: { open: boolean
     .where(eq(users.id, id));
 }
 
-/** The address and the name are free from now on. */
-export function closeAccount(db: Database, id: string, at: number): Statement[] {
-  return [
-    db
-      .update(users)
-      .set({
-        status: "deleted",
-        email: sql`'deleted+' || ${users.id} || '@invalid'`,
-        username: null,
-        usernameKey: null,
-        updatedAt: at,
-      })
-      .where(eq(users.id, id)),
-    db
-      .update(apiKeys)
-      .set({ enabled: false, deletedAt: at })
-      .where(and(eq(apiKeys.userId, id), isNull(apiKeys.deletedAt))),
-  ];
-}
-
 function mentions(error: unknown, words: string): boolean {
   return messagesOf(error).some((message) => message.includes(words));
 }

@@ -6,8 +6,9 @@ import { type PageQuery, readCursor, toPage } from "#core/page";
 import { limitsOf } from "#core/plans";
 import { Problem } from "#core/problem";
 import { readMeters } from "#durable/ledger/client";
+import { endPeopleOf, whileOvertaken } from "#features/accounts/service";
 import { forgetKeys } from "#features/api-keys/check";
-import { cancelForWorkspace } from "#features/billing/service";
+import { cancellationOf } from "#features/billing/service";
 import { webhookEvent } from "#features/webhooks/service";
 import { breachOf, isTaken, requireRole } from "./guard-store.ts";
 import { maxOwnWorkspaces, slugOf } from "./rules.ts";
@@ -17,7 +18,6 @@ import {
   cancelWork,
   countForStats,
   countTeamsOf,
-  endSubUsers,
   findWorkspace,
   insertWorkspace,
   isSlugTaken,
@@ -135,16 +135,9 @@ export async function changeWorkspace(ctx: WorkspaceCtx, given: Partial<NewWorks
   return getWorkspace(ctx);
 }
 
-/**
- * From this moment nobody gets in: keys are refused, sessions cannot select it, what waits or runs in it is cancelled, invitations are
- * withdrawn, sub-users end and the slug is free. Files and the keys of their encryption go after 30 days.
- */
-export async function deleteWorkspace(ctx: WorkspaceCtx): Promise<void> {
-  const before = await getRow(ctx);
-  if (before.kind === "personal") throw new Problem("personal-workspace");
-  // First, so that nobody goes on paying for what is gone; when it fails, nothing is.
-  await cancelForWorkspace(ctx, before.id);
+async function commitDeletion(ctx: WorkspaceCtx, before: WorkspaceRow): Promise<void> {
   const at = ctx.now();
+  const end = { by: ctx.userId, reason: "ended with its workspace", at };
   try {
     await commitWithJobs(
       ctx,
@@ -153,14 +146,27 @@ export async function deleteWorkspace(ctx: WorkspaceCtx): Promise<void> {
         updateWorkspace(ctx.db, before.id, { deletedAt: at, slug: null }),
         cancelWork(ctx.db, before.id, at),
         revokeAllInvitations(ctx.db, before.id, at),
-        endSubUsers(ctx.db, before.id, at),
+        ...(await endPeopleOf(ctx, [before.id], end)),
         auditEntry(ctx, "workspace.deleted", { target: before.id, before: { name: before.name, slug: before.slug } }),
       ],
-      webhookEvent(ctx, "workspace.deleted", { workspaceId: before.id, name: before.name }),
+      [
+        ...webhookEvent(ctx, "workspace.deleted", { workspaceId: before.id, name: before.name }),
+        ...(await cancellationOf(ctx, before.id)),
+      ],
     );
   } catch (error) {
     throw breachOf(error) === "actor" ? new Problem("role-not-grantable") : error;
   }
+}
+
+/**
+ * From this moment nobody gets in: keys are refused, sessions cannot select it, what waits or runs in it is cancelled, invitations are
+ * withdrawn, sub-users end and the slug is free. Files and the keys of their encryption go after 30 days.
+ */
+export async function deleteWorkspace(ctx: WorkspaceCtx): Promise<void> {
+  const before = await getRow(ctx);
+  if (before.kind === "personal") throw new Problem("personal-workspace");
+  await whileOvertaken(() => commitDeletion(ctx, before));
   forgetMemberships({ workspaceId: before.id });
   forgetKeys({ workspaceId: before.id });
 }

@@ -287,20 +287,6 @@ export async function countForStats(db: Database, workspaceId: string, since: nu
   return { members: rowsOf(members), apiKeys: rowsOf(keys), acts: rowsOf(acts) };
 }
 
-/** Sub-users belong to nothing else: they end with the workspace, and their addresses and names are free. */
-export function endSubUsers(db: Database, workspaceId: string, at: number): Statement {
-  return db
-    .update(users)
-    .set({
-      status: "deleted",
-      email: sql`'deleted+' || ${users.id} || '@invalid'`,
-      username: null,
-      usernameKey: null,
-      updatedAt: at,
-    })
-    .where(and(eq(users.parentWorkspaceId, workspaceId), inArray(users.status, ["active", "suspended"])));
-}
-
 /** Withdraws all that wait. */
 export function revokeAllInvitations(db: Database, workspaceId: string, at: number): Statement {
   return db

@@ -2,7 +2,8 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { tick } from "#app/cron";
-import { cancelForWorkspace } from "#features/billing/service";
+import { commitWithJobs } from "#core/job";
+import { cancellationOf } from "#features/billing/service";
 import { signatureOf } from "#sandbox/stripe/deliver";
 import { bindings, call, type Called, type Person, signUp, systemContext } from "#test/support/harness";
 import { advance, audited, buy, current, customerOf, runJobs, secrets, stripe } from "./support.ts";
@@ -159,12 +160,14 @@ describe("what was lost", () => {
   it("of a deleted workspace: its subscription is ended", async () => {
     const person = await signUp();
     await buy(person, "enterprise");
-    await cancelForWorkspace(systemContext(), person.workspaceId);
+    const cancel = async (workspaceId: string) =>
+      commitWithJobs(systemContext(), [], await cancellationOf(systemContext(), workspaceId));
+    await cancel(person.workspaceId);
     await runJobs(person.workspaceId);
     const { body: list } = await stripe("GET", `subscriptions?customer=${await customerOf(person)}&status=all`);
     expect(list.data.map(({ status }: { status: string }) => status)).toEqual(["canceled"]);
-    await cancelForWorkspace(systemContext(), person.workspaceId);
-    await cancelForWorkspace(systemContext(), "wks_00000000000000000000000000");
+    await cancel(person.workspaceId);
+    await cancel("wks_00000000000000000000000000");
     await runJobs(person.workspaceId);
   });
 });

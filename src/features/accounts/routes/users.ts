@@ -160,6 +160,7 @@ export const userRoutes = [
       "sign-in-locked",
       "hashing-busy",
       "sole-owner",
+      "last-superadmin",
       "user-not-found",
       "server-owned-member",
     ],

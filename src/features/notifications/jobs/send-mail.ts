@@ -8,7 +8,7 @@ import type { Delivery, Mail } from "#core/mailer";
 import { type Output, shape } from "#core/shape";
 import type { Statement } from "#core/work";
 import { mailTemplates, type MailData, type MailTemplate, preferenceOf } from "../mail-data.ts";
-import { messageIdOf, type NotificationKind, readPreferences } from "../rules.ts";
+import { messageIdOf, type NotificationKind, readPreferences, sendMailName } from "../rules.ts";
 import { openMailData } from "../sealing.ts";
 import { findReader, insertOutboxMail } from "../store.ts";
 import type { OutboxMailRow } from "../tables.ts";
@@ -29,7 +29,7 @@ const payloadShape = shape(() =>
 type Payload = Output<typeof payloadShape>;
 
 export const sendMailJob = defineJob({
-  name: "notifications.send-mail",
+  name: sendMailName,
   lane: "delivery",
   payload: payloadShape,
   // With the back-off of 2 s, doubled each time: more than an hour, the life of every code that is mailed but one.
