@@ -7,11 +7,17 @@ interface Ended {
   output: string;
 }
 
-/** `shown`: the program prints for itself; otherwise what it prints is kept. */
-export function run(command: string, given: readonly string[], { shown }: { shown: boolean }): Promise<Ended> {
+interface RunOptions {
+  /** The program prints for itself; otherwise what it prints is kept. */
+  shown: boolean;
+  /** Added to this process's own environment. */
+  settings?: Record<string, string>;
+}
+
+export function run(command: string, given: readonly string[], { shown, settings }: RunOptions): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const to = shown ? "inherit" : "pipe";
-    const child = spawn(command, given, { stdio: ["ignore", to, to] });
+    const child = spawn(command, given, { stdio: ["ignore", to, to], env: { ...process.env, ...settings } });
     let output = "";
     const keep = (chunk: Buffer): void => {
       output += chunk.toString();

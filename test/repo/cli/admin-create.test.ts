@@ -58,7 +58,7 @@ async function run(project: Project, args: string[], input = `${password}\n`) {
     const child = execFile(
       process.execPath,
       ["--disable-warning=ExperimentalWarning", join(project.root, "src/cli/admin-create.ts"), ...args],
-      { env: { PATH: process.env["PATH"] ?? "" } },
+      { env: { PATH: process.env["PATH"] ?? "", TMPDIR: tmpdir() } },
       (_, stdout, stderr) => resolve({ status: child.exitCode, text: stdout + stderr }),
     );
     child.stdin?.on("error", () => undefined);
