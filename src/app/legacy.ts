@@ -38,7 +38,12 @@ function compiledRows(start: string): Compiled[] {
 }
 
 /** Operations that carry the paths of system B: what its clients expect of an error is said there too. */
-const publishedUnderOldNames = new Set(["v1/users", "v1/email"]);
+const publishedUnderOldNames = new Set(["v1/users", "v1/email", "v1/admin", "v1/admin-panel", "v1/support"]);
+
+/** A published path that only shares its beginning with a row keeps its own answer. */
+function isOnlyOurs(path: string): boolean {
+  return path.startsWith("/v1/") && !publishedUnderOldNames.has(startOf(path));
+}
 
 export function fetchWithAliases(
   request: Request,
@@ -47,7 +52,7 @@ export function fetchWithAliases(
 ): Response | Promise<Response> {
   const begin = request.url.indexOf("/", 8);
   const start = startOf(request.url.slice(begin, begin + 80).split("?", 1)[0] ?? "");
-  if (publishedUnderOldNames.has(start))
+  if (publishedUnderOldNames.has(start) && !rowsByStart.has(start))
     return Promise.resolve(app.fetch(request, env, execution)).then((answer) => decorate(answer, undefined));
   if (start !== "api" && !rowsByStart.has(start)) return app.fetch(request, env, execution);
   return answerAlias(request, (inner) => Promise.resolve(app.fetch(inner, env, execution)));
@@ -61,21 +66,32 @@ async function answerAlias(request: Request, dispatch: Dispatch): Promise<Respon
   const found = findAlias(request.method, url.pathname, json);
   if (!found) {
     const answer = await dispatch(retarget(request, { url: genericTarget(url), method: request.method, body }));
-    // A published path that only shares its beginning with a row keeps its own answer.
-    return url.pathname.startsWith("/v1/") ? answer : decorate(answer, undefined);
+    return isOnlyOurs(url.pathname) ? answer : decorate(answer, undefined);
   }
   const { alias } = found;
-  const params = alias.paramsFromBody ? { ...textMembers(json), ...found.params } : found.params;
+  const answer = await dispatch(rewritten(request, { url, json, body, ...found }));
+  if (!alias.followUp || answer.status !== 200) return decorate(answer, alias);
+  return decorate(await dispatch(await followUp(request, url, { alias, answer })), undefined);
+}
+
+interface Matched {
+  url: URL;
+  json: Json | null;
+  body: Body;
+  alias: Alias;
+  params: Record<string, string>;
+}
+
+/** The request of the operation that the row names. */
+function rewritten(request: Request, { url, json, body, alias, params }: Matched): Request {
   const inner = retarget(request, {
-    url: targetOf(alias.to, url, params),
+    url: targetOf(alias.to, url, alias.paramsFromBody ? { ...textMembers(json), ...params } : params),
     method: alias.toMethod ?? request.method,
     body: mapBody(alias, alias.bodyFromQuery ? { ...Object.fromEntries(url.searchParams), ...json } : json) ?? body,
   });
   if (alias.bodyFromQuery) inner.headers.set("content-type", "application/json");
   for (const [name, value] of Object.entries(alias.headers ?? {})) inner.headers.set(name, value);
-  const answer = await dispatch(inner);
-  if (!alias.followUp || answer.status !== 200) return decorate(answer, alias);
-  return decorate(await dispatch(await followUp(request, url, { alias, answer })), undefined);
+  return inner;
 }
 
 type Bytes = Uint8Array<ArrayBuffer>;

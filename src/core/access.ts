@@ -80,10 +80,13 @@ export function hasRole(role: GlobalRole, required: RequiredRole): boolean {
 
 const hourSeconds = 3_600;
 
-/** After this time a session of staff ends, however it is used; null: the session's own lifetime counts alone. */
-export function staffSessionSeconds(role: GlobalRole): number | null {
-  if (hasRole(role, "admin")) return 24 * hourSeconds;
-  return hasRole(role, "support") ? 12 * hourSeconds : null;
+/**
+ * How long staff stay signed in; null: as long as everybody else. `seconds`: a session ends then, however it is used. Only the session
+ * tokens of the older panels are renewed, until `renewableSeconds` after the sign-in.
+ */
+export function staffSession(role: GlobalRole): { seconds: number; renewableSeconds: number } | null {
+  if (hasRole(role, "admin")) return { seconds: 24 * hourSeconds, renewableSeconds: 7 * 24 * hourSeconds };
+  return hasRole(role, "support") ? { seconds: 12 * hourSeconds, renewableSeconds: 3 * 24 * hourSeconds } : null;
 }
 
 export type StaffPermission = keyof typeof staffPermissions;

@@ -13,6 +13,7 @@ import {
   releaseMeters,
   reserveMeters,
   type Scopes,
+  setRoom,
   setUsageAnchor,
   settleMeters,
 } from "#durable/ledger/client";
@@ -58,6 +59,8 @@ function ledger(limits: More["limits"] = {}) {
     settle: (id: string, amounts: Amounts, more: More = {}) => settleMeters(ledgers, asking(id, amounts, more)),
     release: (id: string, nowMs = startMs) => releaseMeters(ledgers, { workspaceId, reservationId: id, nowMs }),
     grant: (id: string, meter: MeteredName, amount: number) => grantBonus(ledgers, { workspaceId, id, meter, amount }),
+    setRoom: (id: string, amount: number, limit: number, nowMs = startMs) =>
+      setRoom(ledgers, { workspaceId, id, meter: "credits", amount, limit, nowMs }),
     anchor: (anchorMs: number | null) => setUsageAnchor(ledgers, { workspaceId, anchorMs }),
     async read(meter: MeteredName, nowMs = startMs) {
       const { meters } = await readMeters(ledgers, { workspaceId, nowMs });
@@ -273,6 +276,39 @@ describe("grants", () => {
     expect(await one.charge("e", { credits: 11 }, { nowMs: startMs + 2 * day })).toMatchObject({ ok: false });
     expect(await one.grant("g2", "credits", 4)).toBe(4);
     expect(await one.grant("g3", "credits", -9)).toBe(0);
+  });
+
+  it("make exactly what was set usable, more or less than the day has, once for each id", async () => {
+    const one = ledger({ credits: 10 });
+    await one.charge("a", { credits: 3 });
+    await one.reserve("b", { credits: 2 });
+    expect(await one.setRoom("more", 50, 10)).toBe(50);
+    expect(await one.setRoom("more", 50, 10)).toBe(50);
+    expect(await one.charge("c", { credits: 51 })).toMatchObject({ ok: false, short: [{ available: 50 }] });
+    expect(await one.setRoom("less", 4, 10)).toBe(4);
+    expect(await one.read("credits")).toMatchObject({ used: 4, reserved: 2, bonus: 0 });
+    expect(await one.setRoom("nothing", 0, 10)).toBe(0);
+    await one.evict();
+    expect(await one.charge("d", { credits: 1 })).toMatchObject({ ok: false });
+    expect(await one.settle("b", { credits: 2 })).toMatchObject({ ok: true });
+    expect(await one.read("credits")).toMatchObject({ used: 10, reserved: 0, bonus: 0 });
+    // The next day has its own again.
+    expect(await one.charge("e", { credits: 10 }, { nowMs: startMs + day })).toMatchObject({ ok: true });
+    const events = (await one.outgoing()).flatMap((item) => (item.kind === "event" ? [item.event] : []));
+    expect(events.reduce((sum, { amount }) => sum + amount, 0)).toBe(20);
+  });
+
+  it("that set an amount keep to it while others charge", async () => {
+    const one = ledger({ credits: 10 });
+    const early = times(20, (index) => one.charge(`early${index}`, { credits: 1 }));
+    const setting = one.setRoom("set", 6, 10);
+    const late = times(20, (index) => one.charge(`late${index}`, { credits: 1 }));
+    expect(await setting).toBe(6);
+    const admitted = (await Promise.all([...early, ...late])).filter(({ ok }) => ok).length;
+    // Whatever was charged before it was set, six came after.
+    expect(admitted).toBeGreaterThanOrEqual(6);
+    expect(admitted).toBeLessThanOrEqual(16);
+    expect(await one.charge("last", { credits: 1 })).toMatchObject({ ok: false });
   });
 
   it("are not promised twice around midnight", async () => {

@@ -20,13 +20,29 @@ const renamed: Readonly<Record<string, string>> = {
   is_verified: "isVerified",
 };
 
-function personChange(body: Json): Json {
-  const { limits, ...rest } = body;
+const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null;
+const differ = (one: unknown, other: unknown) => (one ?? other) !== (other ?? one);
+
+/**
+ * The older panel has two pairs of numbers for what is one balance here: `credits.main` and `limits.conversation_limit` are what may be used
+ * now, both `reset` what each day brings. What cannot be understood goes on under its name, and is refused there.
+ */
+function creditsChange({ credits, limits }: Json): Json {
+  const { main, reset: creditsReset, ...others } = isObject(credits) ? credits : { main: credits };
+  const { conversation_limit: talks, reset, ...overrides } = object(limits);
+  const perDay = given({ creditsPerDay: reset === undefined ? creditsReset : reset });
+  const changed = { ...overrides, ...perDay };
+  return given({
+    creditsLeft: main ?? talks ?? undefined,
+    limits: isObject(limits) || "creditsPerDay" in perDay ? changed : limits,
+    credits: Object.keys(others).length > 0 ? others : undefined,
+    "credits (differ from limits)": differ(main, talks) || differ(reset, creditsReset) ? true : undefined,
+  });
+}
+
+function personChange({ credits, limits, ...rest }: Json): Json {
   const named = Object.fromEntries(Object.entries(rest).map(([name, value]) => [renamed[name] ?? name, value]));
-  if (limits === undefined) return named;
-  const { reset, conversation_limit, ...others } = object(limits);
-  const creditsPerDay = reset ?? conversation_limit;
-  return { ...named, limits: { ...(creditsPerDay === undefined ? {} : { creditsPerDay }), ...others } };
+  return { ...named, ...creditsChange({ credits, limits }) };
 }
 
 function newMember(body: Json): Json {
@@ -51,21 +67,20 @@ export const staffBodies = {
   newSupport: (body: Json): Json =>
     given({ ...newMember(body), level: body["level"] ?? body["staff_level"] ?? body["support_level"] }),
   planName: (body: Json): Json => ({ plan: body["plan"] ?? body["plan_name"] ?? body["subscription_plan"] }),
-  /** The older panel sends a number, or an object whose `main` is what a person has beside the daily ones. */
-  credits: (body: Json): Json =>
-    given({ credits: object(body["credits"])["main"] ?? body["credits"], reason: body["reason"] }),
+  /** A number, or an object: what the person may use from now on. Sent twice, it says the same. */
+  credits: (body: Json): Json => creditsChange({ credits: body["credits"] }),
   promptText: (body: Json): Json => ({ prompt: body["prompt"] }),
 } as const;
 
 function olderPerson(person: Json): Json {
-  const limits = object(person["limits"]);
-  const perDay = limits["creditsPerDay"] ?? null;
+  const { limits, creditsPerDay: reset, creditsLeft: left } = person;
   return {
     ...person,
     user_id: person["id"],
     user_type: person["userType"],
     subscription_plan: person["plan"],
-    limits: person["limits"] === undefined ? undefined : { ...limits, conversation_limit: perDay, reset: perDay },
+    credits: reset === undefined ? undefined : { main: left, reset },
+    limits: limits === undefined ? undefined : { ...object(limits), conversation_limit: left, reset },
     access_rtype: person["promptStyles"],
     level: person["promptLevel"],
     additional_notes: person["notes"],
@@ -121,7 +136,7 @@ export const staffAnswers = {
       session_token,
       refresh_token,
       expires_at,
-      user,
+      user: { ...object(user), is_super_admin: object(user)["role"] === "superadmin" },
     };
   },
   statistics: (value: Json): Json => ({ success: true, ...object(value["data"]), data: value["data"] }),
@@ -148,6 +163,5 @@ export const staffAnswers = {
   })),
   systemLogs: older("logs", (entry) => ({ ...entry, metadata: entry["details"], timestamp: entry["at"] })),
   systemPrompt: (value: Json): Json => ({ success: true, r_type: value["rType"], prompt: value["prompt"], ...value }),
-  done: (value: Json): Json => ({ success: true, ...value }),
   revokedKeys: (value: Json): Json => ({ success: true, ...value, api_key: null }),
 } as const;

@@ -38,7 +38,7 @@ const support: Alias[] = [
   b("POST /v1/support/login", "/v1/auth/login", { body: "supportSignIn", answer: "staffSession" }),
   b("POST /v1/support/create", "/v1/support/staff", { body: "newSupport", answer: "staffMember" }),
   b("PUT /v1/support/users/:id", helped, { toMethod: "PATCH", body: "personChange", answer: "person" }),
-  b("PUT /v1/support/users/:id/credits", `${helped}/credits`, { toMethod: "POST", body: "credits", answer: "done" }),
+  b("PUT /v1/support/users/:id/credits", helped, { toMethod: "PATCH", body: "credits", answer: "person" }),
   b("PUT /v1/support/users/:id/plan", `${helped}/plan`, { toMethod: "POST", body: "planName", answer: "person" }),
 ];
 

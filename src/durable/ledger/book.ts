@@ -152,13 +152,16 @@ export function placesOf(book: Book, line: Line, about: { scopes: Scopes; budget
 /** What a grant still has for this counter: its reservations of other days may come to use some of it. */
 function bonusFor(book: Book, counter: Counter): number {
   const bonus = counter.scope === "workspace" ? (book.bonus.get(counter.meter) ?? 0) : 0;
-  if (bonus === 0) return 0;
+  return bonus === 0 ? 0 : Math.max(bonus - promisedElsewhere(book, counter), 0);
+}
+
+function promisedElsewhere(book: Book, counter: Counter): number {
   let promised = 0;
   for (const other of book.counters.values()) {
     if (other.key === counter.key || other.meter !== counter.meter || other.scope !== "workspace") continue;
     promised += overflow(other, other.used + other.reserved) - overflow(other, other.used);
   }
-  return Math.max(bonus - promised, 0);
+  return promised;
 }
 
 function overflow({ limit }: Counter, used: number): number {
@@ -290,6 +293,20 @@ export function grant(book: Book, meter: MeteredName, amount: number): number {
   book.bonus.set(meter, left);
   book.changed.bonus.add(meter);
   return left;
+}
+
+/** Grants (or takes back) so much that exactly `room` may be used now; returns what the period itself still has beyond that. */
+export function aimAt(
+  book: Book,
+  meter: MeteredName,
+  wanted: { room: number; limit: number; nowMs: number },
+): { surplus: number } {
+  const place = { meter, scope: "workspace", scopeId: "", span: metered[meter].period } as const;
+  const counter = counterAt(book, place, wanted.nowMs);
+  const { used, reserved } = counter;
+  const needed = wanted.room + used + reserved - Math.max(wanted.limit, used);
+  grant(book, meter, Math.max(needed, 0) + promisedElsewhere(book, counter) - (book.bonus.get(meter) ?? 0));
+  return { surplus: Math.max(-needed, 0) };
 }
 
 export function hold(book: Book, key: string, by: number): void {

@@ -129,6 +129,18 @@ export async function grantBonus(
   return await objectNamed(ledgers, workspaceId, {}).grantBonus(rest);
 }
 
+/**
+ * Makes exactly this amount usable from now on in the running period, by what is granted on top or, where less is wanted than the period
+ * still has, by using up the rest. The same id counts once. Returns what may be used now.
+ */
+export async function setRoom(
+  ledgers: Ledgers,
+  request: Of<{ id: string; meter: MeteredName; amount: number; limit: number; nowMs?: number }>,
+): Promise<number | null> {
+  const { workspaceId, ...rest } = request;
+  return await objectNamed(ledgers, workspaceId, {}).setRoom(rest);
+}
+
 /** All meters of the workspace in the periods that run now, and its storage. */
 export async function readMeters(
   ledgers: Ledgers,

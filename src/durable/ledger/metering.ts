@@ -4,13 +4,13 @@
  */
 import type { Book, Lease } from "./book.ts";
 import * as book from "./book.ts";
+import { type Grant, grantOnce, type Room, setRoomOnce } from "./grants.ts";
 import * as journal from "./journal.ts";
 import { closeMarks, raiseMarks, recover, settleUnknown } from "./marks.ts";
 import type {
   Asking,
   Block,
   BlockRequest,
-  MeteredName,
   MeterState,
   Outgoing,
   QuotaNotice,
@@ -43,7 +43,8 @@ export interface Metering {
   settle(request: Asking): Promise<Settled>;
   release(request: { reservationId: string; nowMs?: number }): Promise<boolean>;
   exchange(request: BlockRequest): Block;
-  grant(request: { id: string; meter: MeteredName; amount: number }): Promise<number>;
+  grant(request: Grant): number;
+  setRoom(request: Room): number | null;
   read(request: { nowMs?: number }): MeterState[];
   readScope(request: { scope: ScopeKind; scopeId?: string; nowMs?: number }): MeterState[];
   setAnchor(anchorMs: number | null): void;
@@ -102,7 +103,8 @@ export function openMetering(host: Host): Metering {
     settle: (request) => settle(state, request),
     release: (request) => release(state, request),
     exchange: (request) => exchange(state, request),
-    grant: (request) => grant(state, request),
+    grant: (request) => grantOnce(state, request, () => flush(state)),
+    setRoom: (request) => changeRoom(state, request),
     read: ({ nowMs: at = Date.now() }) => read(state, at),
     readScope: (request) => readScope(state, request),
     setAnchor(anchorMs) {
@@ -256,13 +258,12 @@ function report(
   writeWithin(state, journalMs);
 }
 
-async function grant(state: State, request: { id: string; meter: MeteredName; amount: number }): Promise<number> {
-  const name = `grant:${request.id}`;
-  if (journal.readFact(state.sql, name) !== null) return state.book.bonus.get(request.meter) ?? 0;
-  const left = book.grant(state.book, request.meter, request.amount);
-  journal.writeFact(state.sql, name, String(request.amount));
+function changeRoom(state: State, request: Room): number | null {
+  const nowMs = request.nowMs ?? Date.now();
+  begin(state, request.id, nowMs);
+  setRoomOnce(state, request, nowMs);
   flush(state);
-  return left;
+  return book.roomFor(state.book, request.meter, { limit: request.limit, nowMs });
 }
 
 function statesOf(state: State, lease: Lease): MeterState[] {

@@ -4,12 +4,12 @@
  * (metering.ts) this object is the truth, and tells the database what was used.
  */
 import { DurableObject } from "cloudflare:workers";
+import type { Grant, Room } from "./grants.ts";
 import { type Metering, openMetering } from "./metering.ts";
 import type {
   Asking,
   Block,
   BlockRequest,
-  MeteredName,
   MeterState,
   Outgoing,
   Reserved,
@@ -201,8 +201,12 @@ export class Ledger extends DurableObject<LedgerEnv> {
     return this.#metering.exchange(request);
   }
 
-  grantBonus(request: { id: string; meter: MeteredName; amount: number }): Promise<number> {
+  grantBonus(request: Grant): number {
     return this.#metering.grant(request);
+  }
+
+  setRoom(request: Room): number | null {
+    return this.#metering.setRoom(request);
   }
 
   readMeters(request: At): { meters: MeterState[]; storage: Totals } {

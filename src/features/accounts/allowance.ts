@@ -7,16 +7,17 @@ export interface Allowance {
   tokensUsed: number;
   apiCalls: number;
   creditsLimit: number | null;
-  creditsUsed: number;
+  /** What may still be used now, with what was granted on top. */
+  creditsLeft: number | null;
 }
 
 export async function readAllowance(ctx: Measured): Promise<Allowance> {
-  const { usage, limits } = await usageOf(ctx);
+  const { usage, limits, resources } = await usageOf(ctx);
   return {
     tokensLimit: limits.aiTokens,
     tokensUsed: Math.round(usage.aiTokens),
     apiCalls: Math.round(usage.apiCalls),
     creditsLimit: limits.credits,
-    creditsUsed: Math.round(usage.credits),
+    creditsLeft: resources.credits.available,
   };
 }

@@ -46,9 +46,9 @@ export async function changeProfile(
 /** The whole profile, with what the plan allows. */
 export async function fullProfile(ctx: WorkspaceCtx) {
   const row = await currentUser(ctx);
-  const { creditsLimit, creditsUsed } = await readAllowance(ctx);
-  const remaining = creditsLimit === null ? null : Math.max(0, creditsLimit - creditsUsed);
-  return { success: true as const, ...profileOf(row), ...allowed(row, { remaining, reset: creditsLimit }, ctx.plan) };
+  const { creditsLimit, creditsLeft } = await readAllowance(ctx);
+  const credits = { remaining: creditsLeft, reset: creditsLimit };
+  return { success: true as const, ...profileOf(row), ...allowed(row, credits, ctx.plan) };
 }
 
 function profileOf(row: UserRow) {

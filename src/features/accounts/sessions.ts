@@ -1,5 +1,5 @@
 /** Opening, renewing, listing and ending sessions. Tokens of all three kinds are sessions in the person's own object. */
-import { type GlobalRole, staffSessionSeconds } from "#core/access";
+import { type GlobalRole, staffSession } from "#core/access";
 import { auditEntry } from "#core/audit";
 import type { Ctx, WorkspaceCtx } from "#core/context";
 import { personalWorkspaceId } from "#core/ids";
@@ -50,14 +50,21 @@ const lifetimes = {
   },
 } as const;
 
+function staffLifetimes(kind: SessionChoice, role: GlobalRole) {
+  const staff = staffSession(role);
+  if (!staff) return {};
+  if (kind !== "session-token") return { absoluteTtlSeconds: staff.seconds };
+  const { seconds, renewableSeconds } = staff;
+  return { ttlSeconds: seconds, refreshTtlSeconds: renewableSeconds, absoluteTtlSeconds: renewableSeconds };
+}
+
 /** `isRecognised`: the device, or its address and program together, had a session before. */
 export async function openTokens(ctx: Ctx, opening: Opening): Promise<{ tokens: TokenShape; isRecognised: boolean }> {
   const { kind, role, ...given } = opening;
-  const absoluteTtlSeconds = staffSessionSeconds(role ?? "user");
   const opened = await openSession(ctx.objects.SESSION_STORE, {
     ...given,
     ...lifetimes[kind],
-    ...(absoluteTtlSeconds === null ? {} : { absoluteTtlSeconds }),
+    ...staffLifetimes(kind, role ?? "user"),
     ip: ctx.origin.address,
     userAgent: ctx.origin.userAgent,
     nowMs: ctx.now(),

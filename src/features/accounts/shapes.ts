@@ -88,8 +88,9 @@ export const loginBody = shape(() =>
 
 export const refreshBody = shape(() =>
   legacyBody({
-    refresh_token: z.string().max(300).optional(),
-    refreshToken: z.string().max(300).optional(),
+    // Longer than any of ours: an access token sent here by mistake is told that it is no refresh token.
+    refresh_token: z.string().max(4_096).optional(),
+    refreshToken: z.string().max(4_096).optional(),
   })
     .refine((body) => agree(body.refresh_token, body.refreshToken), {
       path: ["refreshToken"],

@@ -81,7 +81,7 @@ const fullProfileMembers = () => ({
   subscription_plan: z.string(),
   credits: z
     .object({ main: counted(), reset: counted() })
-    .meta({ description: "Left today, and what each day brings." }),
+    .meta({ description: "Left now, with what was granted on top, and what each day brings." }),
   limits: z.object({ conversation_limit: counted(), reset: counted() }),
   access_rtype: z.array(z.string()),
   level: z.string(),

@@ -82,6 +82,7 @@ export const oauthRoutes = [
       "sign-in-ticket-invalid",
       "user-not-found",
       ...recentProofProblems,
+      "server-owned-member",
     ],
     handle: async (ctx, { body, request }) => {
       const links = body.link || body.link_ticket !== undefined;
@@ -158,6 +159,7 @@ export const oauthRoutes = [
       "second-factor-locked",
       "sign-in-ticket-invalid",
       "hashing-busy",
+      "server-owned-member",
     ],
     handle: async (ctx, { body, request }) => {
       if (body.ticket !== undefined) {

@@ -1,5 +1,6 @@
 /** Bodies and answers of signing in at a provider. The names of OAuth (RFC 6749, RFC 7636) stay as they are. */
 import * as z from "zod";
+import { legacyBody } from "#core/legacy-body";
 import { shape } from "#core/shape";
 import { proofPassword } from "./proof-shapes.ts";
 import { signedInShape } from "#features/accounts/shapes";
@@ -25,15 +26,13 @@ const startMembers = () => ({
 });
 
 export const initiateBody = shape(() =>
-  z
-    .strictObject({
-      provider: z.string().max(40).meta({ example: "google" }),
-      ...startMembers(),
-      link: z.boolean().default(false).meta({ description: "Link to the signed-in person's account." }),
-      password: proofPassword(),
-      link_ticket: z.string().max(3_000).optional().meta({ description: "From a `link-required` answer." }),
-    })
-    .meta({ id: "OauthInitiate" }),
+  legacyBody({
+    provider: z.string().max(40).meta({ example: "google" }),
+    ...startMembers(),
+    link: z.boolean().default(false).meta({ description: "Link to the signed-in person's account." }),
+    password: proofPassword(),
+    link_ticket: z.string().max(3_000).optional().meta({ description: "From a `link-required` answer." }),
+  }).meta({ id: "OauthInitiate" }),
 );
 
 export const initiatedShape = shape(() =>
@@ -51,18 +50,17 @@ export const loginQuery = shape(() =>
 );
 
 export const exchangeBody = shape(() =>
-  z
-    .strictObject({
-      grant_type: z.literal("authorization_code").optional(),
-      client_id: z.string().max(200).optional(),
-      redirect_uri: z.string().max(2_000).optional(),
-      code: z.string().max(200).optional(),
-      code_verifier: z.string().max(200).optional(),
-      ticket: z.string().max(3_000).optional(),
-      totp_code: z.string().max(10).optional(),
-      recovery_code: z.string().max(40).optional(),
-      sessionKind: z.enum(["access-token", "opaque"]).default("access-token"),
-    })
+  legacyBody({
+    grant_type: z.literal("authorization_code").optional(),
+    client_id: z.string().max(200).optional(),
+    redirect_uri: z.string().max(2_000).optional(),
+    code: z.string().max(200).optional(),
+    code_verifier: z.string().max(200).optional(),
+    ticket: z.string().max(3_000).optional(),
+    totp_code: z.string().max(10).optional(),
+    recovery_code: z.string().max(40).optional(),
+    sessionKind: z.enum(["access-token", "opaque"]).default("access-token"),
+  })
     .refine((body) => (body.code !== undefined && body.code_verifier !== undefined) !== (body.ticket !== undefined), {
       path: ["code"],
       message: "code and code_verifier, or a ticket with its code, are required",

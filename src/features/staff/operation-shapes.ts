@@ -9,6 +9,7 @@ const jobs = shape(() => z.object({ waiting: figure(), running: figure(), failed
 export const statsShape = shape(() =>
   z
     .object({
+      success: z.literal(true).meta({ description: "As an older client reads it." }),
       timestamp: z.string(),
       conversions: z.object({
         totalConversions: figure(),

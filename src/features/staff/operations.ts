@@ -33,6 +33,7 @@ export async function stats(ctx: WorkspaceCtx) {
     ]);
   const timestamp = new Date(now).toISOString();
   return {
+    success: true as const,
     timestamp,
     conversions: { ...conversions, successRate: rate(conversions) },
     users: people,

@@ -6,7 +6,7 @@ import type { Staff } from "#core/access";
 import { auditEntry } from "#core/audit";
 import type { WorkspaceCtx } from "#core/context";
 import { readCursor, toPage } from "#core/page";
-import type { LimitOverrides, PlanName } from "#core/plans";
+import { type LimitOverrides, limitsOf, type PlanName } from "#core/plans";
 import { Problem } from "#core/problem";
 import { commitWithJobs, type Enqueued } from "#core/job";
 import type { Statement } from "#core/work";
@@ -16,6 +16,7 @@ import { forgetKeys } from "#features/api-keys/check";
 import { deleteKeysOfUser } from "#features/api-keys/service";
 import { likePattern } from "#features/audit-log/service";
 import { notify } from "#features/notifications/service";
+import { creditsLeft, setCredits } from "#features/usage/service";
 import { setPlan } from "#features/workspaces/service";
 import { asStaff, staffOf } from "./acting.ts";
 import { fieldsToEdit, outranks, type PersonField, rolesBelow, visibleFields } from "./rules.ts";
@@ -48,6 +49,7 @@ function everything({ user, workspace }: PersonRow) {
     createdAt: iso(user.createdAt),
     lastLoginAt: user.lastLoginAt === null ? null : iso(user.lastLoginAt),
     limits: workspace?.limitOverrides ?? {},
+    creditsPerDay: workspace ? limitsOf(workspace.plan, workspace.limitOverrides).creditsPerDay : undefined,
     promptLevel: user.promptLevel,
     promptStyles: user.promptStyles,
     aboutMe: user.aboutMe,
@@ -58,15 +60,22 @@ function everything({ user, workspace }: PersonRow) {
   };
 }
 
-type Everything = ReturnType<typeof everything>;
+type Everything = ReturnType<typeof everything> & { creditsLeft: number | null | undefined };
 type Basic = "id" | "email" | "username" | "name" | "role" | "userType" | "plan" | "isActive" | "isVerified";
 export type SeenPerson = Pick<Everything, Basic | "workspaceId" | "createdAt" | "lastLoginAt"> & Partial<Everything>;
 
 /** What this member of staff sees of a person; the rest is left out. */
-export function toPerson(staff: Staff, row: PersonRow): SeenPerson {
+function toPerson(staff: Staff, row: PersonRow, more: Partial<Everything> = {}): SeenPerson {
   const seen = visibleFields(staff);
-  const entries = Object.entries(everything(row)).filter(([name]) => seen.includes(name as PersonField));
-  return Object.fromEntries(entries) as SeenPerson;
+  const all = Object.entries({ ...everything(row), ...more });
+  return Object.fromEntries(all.filter(([name]) => seen.includes(name as PersonField))) as SeenPerson;
+}
+
+/** A sub-user has none: the credits are the parent's. */
+async function creditsLeftOf(ctx: WorkspaceCtx, { workspace }: PersonRow): Promise<number | null | undefined> {
+  if (!workspace) return undefined;
+  const { id: workspaceId, plan, limitOverrides: overrides } = workspace;
+  return creditsLeft({ objects: ctx.objects, now: ctx.now, workspaceId, plan, overrides });
 }
 
 /** Newest first; with `page`, by the number of the page, as older clients ask. */
@@ -95,7 +104,10 @@ function likeOf(search: string | undefined): string | null {
 }
 
 export async function getPerson(ctx: WorkspaceCtx, id: string): Promise<SeenPerson> {
-  return toPerson(staffOf(ctx), await existing(ctx, id));
+  const row = await existing(ctx, id);
+  const staff = staffOf(ctx);
+  const seesCredits = visibleFields(staff).includes("creditsLeft");
+  return toPerson(staff, row, seesCredits ? { creditsLeft: await creditsLeftOf(ctx, row) } : {});
 }
 
 export async function existing(ctx: WorkspaceCtx, id: string): Promise<PersonRow> {
@@ -120,6 +132,8 @@ export async function changePersonByStaff(ctx: WorkspaceCtx, id: string, body: P
   const staff = staffOf(ctx);
   const row = await below(ctx, id);
   refuseFields(staff, body);
+  const credits = creditsChange(ctx, row, body);
+  const before = credits ? { creditsLeft: await creditsLeftOf(ctx, row) } : {};
   const suspends = body.isActive === false;
   const movesAddress = body.email !== undefined && body.email !== row.user.email;
   if (suspends) await endSessions(ctx, id);
@@ -129,8 +143,9 @@ export async function changePersonByStaff(ctx: WorkspaceCtx, id: string, body: P
       ...workspaceChange(ctx, row, body),
       auditEntry(asStaff(ctx), actOf(staff, "user-changed"), {
         target: id,
-        before: pickChanged(row, body),
+        before: { ...pickChanged(row, body), ...before },
         after: { ...body },
+        ...(credits ? { details: { grantId: credits.grantId, workspaceId: credits.workspaceId } } : {}),
         severity: suspends || movesAddress ? "warning" : "info",
       }),
       ...(movesAddress ? tellMoved(ctx, row) : []),
@@ -138,6 +153,8 @@ export async function changePersonByStaff(ctx: WorkspaceCtx, id: string, body: P
     // Whoever loses the account by this, or by a person of staff who was taken in, learns it where the account was.
     enqueued: movesAddress ? [emailChangedMail(ctx, row.user, { byStaff: true })] : [],
   });
+  // Credits that nobody can account for must not exist, so the entry comes first.
+  if (credits) await setCredits(ctx, credits);
   // After the change as well: a session that began in between must not live on.
   if (suspends || movesAddress) await endSessions(ctx, id);
   return getPerson(ctx, id);
@@ -170,7 +187,7 @@ function pickChanged(row: PersonRow, body: PersonChange): Record<string, unknown
 
 /** A new address has to be proven by its owner, unless staff say in the same breath that it is. */
 function columnsOf(ctx: WorkspaceCtx, { user }: PersonRow, body: PersonChange) {
-  const { email, isActive, isVerified, notes, plan: _, limits: __, ...same } = body;
+  const { email, isActive, isVerified, notes, plan: _, limits: __, creditsLeft: ___, ...same } = body;
   const moves = email !== undefined && email !== user.email;
   const verified = isVerified ?? (moves ? false : undefined);
   return {
@@ -180,6 +197,19 @@ function columnsOf(ctx: WorkspaceCtx, { user }: PersonRow, body: PersonChange) {
     ...(isActive === undefined ? {} : { status: isActive ? ("active" as const) : ("suspended" as const) }),
     ...(verified === undefined ? {} : { emailVerifiedAt: verified ? (user.emailVerifiedAt ?? ctx.now()) : null }),
   };
+}
+
+/** What the ledger has to do once the rest is committed; null: nothing. Throws when credits have no limit that they could be set against. */
+function creditsChange(ctx: WorkspaceCtx, { workspace }: PersonRow, body: PersonChange) {
+  if (body.creditsLeft === undefined) return null;
+  if (!workspace) throw new Problem("no-personal-workspace");
+  const { id: workspaceId, plan, limitOverrides } = workspace;
+  const perDay = limitsOf(body.plan ?? plan, overridden(limitOverrides, body.limits ?? {})).creditsPerDay;
+  if (perDay === null)
+    throw new Problem("validation-failed", {
+      detail: "creditsLeft: this plan's credits have no limit; set one first.",
+    });
+  return { workspaceId, credits: body.creditsLeft, perDay, grantId: ctx.newId("event") };
 }
 
 function workspaceChange(ctx: WorkspaceCtx, row: PersonRow, body: PersonChange): Statement[] {

@@ -35,7 +35,7 @@ const basicFields = [
   "createdAt",
   "lastLoginAt",
 ] as const;
-const accountFields = ["limits", "promptLevel"] as const;
+const accountFields = ["limits", "creditsPerDay", "creditsLeft", "promptLevel"] as const;
 const privateFields = ["aboutMe", "hobbies", "promptStyles", "notes", "supportLevel", "parentWorkspaceId"] as const;
 
 export type PersonField =
@@ -50,6 +50,7 @@ export const editableFields = [
   "userType",
   "plan",
   "limits",
+  "creditsLeft",
   "promptStyles",
   "promptLevel",
   "aboutMe",
@@ -73,7 +74,7 @@ export function visibleFields(staff: Staff): PersonField[] {
 export function fieldsToEdit(staff: Staff): EditableField[] {
   const level = levelOf(staff);
   if (level === "new") return [];
-  return level === "support" ? ["email", "limits", "plan"] : [...editableFields];
+  return level === "support" ? ["email", "limits", "plan", "creditsLeft"] : [...editableFields];
 }
 
 export function permissionsOf(staff: Staff): StaffPermission[] {

@@ -50,6 +50,10 @@ export const personShape = shape(() =>
       createdAt: z.string(),
       lastLoginAt: z.string().nullable(),
       limits: z.record(z.string(), z.unknown()).optional().meta({ description: "What overrides the plan's limits." }),
+      creditsPerDay: z.number().int().nullable().optional().meta({ description: "null: no limit." }),
+      creditsLeft: z.number().int().nullable().optional().meta({
+        description: "What may be used now, with what was granted on top; null: no limit. Not in lists.",
+      }),
       promptLevel: z.enum(["low", "medium", "high", "ultra"]).optional(),
       promptStyles: z.array(z.string()).optional(),
       aboutMe: z.string().optional(),
@@ -94,6 +98,9 @@ export const personChange = shape(() =>
       userType: userType(),
       plan: z.enum(planNames),
       limits: limits(),
+      creditsLeft: z.number().int().min(0).max(1_000_000).meta({
+        description: "What may be used from now on today; what is more than the day brings stays until it is used.",
+      }),
       promptStyles: z.array(z.enum(promptStyles)).max(promptStyles.length),
       promptLevel: z.enum(["low", "medium", "high", "ultra"]),
       aboutMe: z.string().max(1_000),

@@ -9,6 +9,7 @@ import {
   type MeterState,
   readMeters,
   readScope,
+  setRoom,
   setUsageAnchor,
 } from "#durable/ledger/client";
 import { monthOf } from "#lib/usage-period";
@@ -153,6 +154,31 @@ export async function grantCredits(
 ): Promise<number> {
   const { workspaceId, credits, grantId } = grant;
   return grantBonus(ctx.objects.LEDGER, { workspaceId, id: grantId, meter: "credits", amount: credits });
+}
+
+/** What of the credits may be used now; null: no limit. */
+export async function creditsLeft(ctx: Measured): Promise<number | null> {
+  const { workspaceId, plan, overrides } = ctx;
+  const { meters } = await readMeters(ctx.objects.LEDGER, { workspaceId, nowMs: ctx.now() });
+  const counted = meters.find(({ meter }) => meter === "credits") ?? { used: 0, reserved: 0, bonus: 0 };
+  return standingOf({ ...counted, limit: meterLimit("credits", plan, overrides) }).available;
+}
+
+/** Makes exactly so many credits usable from now on, beside the days to come. The same grant counts once. */
+export async function setCredits(
+  ctx: Pick<Ctx, "objects" | "now">,
+  grant: { workspaceId: string; credits: number; perDay: number; grantId: string },
+): Promise<void> {
+  const { workspaceId, credits, perDay, grantId } = grant;
+  const room = {
+    workspaceId,
+    id: grantId,
+    meter: "credits",
+    amount: credits,
+    limit: perDay,
+    nowMs: ctx.now(),
+  } as const;
+  await setRoom(ctx.objects.LEDGER, room);
 }
 
 /** From now on the workspace's usage months begin with its subscription's; null: with the calendar's. */

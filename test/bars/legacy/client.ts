@@ -15,7 +15,7 @@ export interface Answer {
 export interface CallOptions {
   token?: string;
   apiKey?: string;
-  /** JSON unless it is a form. */
+  /** JSON unless it is a form, with files or without. */
   body?: object;
   headers?: Record<string, string>;
 }
@@ -95,9 +95,10 @@ function findRow(
 }
 
 async function send(url: string, method: string, { token, apiKey, body, headers }: CallOptions): Promise<Answer> {
-  const isForm = body instanceof FormData;
+  const isForm = body instanceof FormData || body instanceof URLSearchParams;
   const response = await fetch(url, {
     method,
+    redirect: "manual",
     headers: {
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(apiKey === undefined ? {} : { "x-api-key": apiKey }),

@@ -1,40 +1,11 @@
 /** Organizations and sub-users as system C's clients call them, workspaces as system D's do. */
-import { randomBytes } from "node:crypto";
-import { setTimeout as pause } from "node:timers/promises";
-import type { Stage } from "../stage.ts";
-import { readState } from "../state.ts";
-import type { LegacyPerson } from "./accounts.ts";
+import { type Cast, newAddress, newcomer, newSecret } from "./cast.ts";
 import { checkMembers, type Json, type LegacyClient } from "./client.ts";
 
-const newEmail = () => `legacy-${randomBytes(8).toString("hex")}@example.com`;
-const password = randomBytes(18).toString("base64url");
+const invitation = /\/console\/invitations\/([\w-]+)/;
 
-async function newcomer(url: string): Promise<{ email: string; token: string; userId: string }> {
-  const email = newEmail();
-  const answer = await fetch(`${url}/v1/auth/register`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ email, password, signIn: true, sessionKind: "opaque" }),
-  });
-  const { user, session } = (await answer.json()) as Json;
-  return { email, token: session.token, userId: user.id };
-}
-
-/** The tokens of the invitations mailed to these addresses, in their order. Stops and starts the server. */
-async function mailedTokens(stage: Stage, emails: string[]): Promise<string[]> {
-  await pause(3_000);
-  await stage.stop();
-  const rows = readState(stage.stateDir).database<{ recipient: string; text: string }>(
-    "SELECT recipient, text FROM outbox_mails ORDER BY id",
-  );
-  await stage.start();
-  return emails.map((email) => {
-    const text = rows.findLast(({ recipient }) => recipient === email)?.text ?? "";
-    return /\/console\/invitations\/([\w-]+)/.exec(text)?.[1] ?? "none";
-  });
-}
-
-export async function replayWorkspaces(client: LegacyClient, { token }: LegacyPerson, stage: Stage): Promise<void> {
+export async function replayWorkspaces(client: LegacyClient, cast: Cast): Promise<void> {
+  const { token } = cast.person;
   const made = await client.call("POST", "/organizations", 201, {
     token,
     body: { name: "Acme tools", description: "Extension team", billing_email: "ignored@example.com" },
@@ -68,9 +39,9 @@ export async function replayWorkspaces(client: LegacyClient, { token }: LegacyPe
     days_until_reset: "number",
     recent_activity_count: "number",
   });
-  await replayMembers(client, { token, id, stage });
+  await replayMembers(client, { token, id, cast });
   await replayKeys(client, { token, id });
-  await replayAudioTricks(client, { token, id, stage });
+  await replayAudioTricks(client, { token, id, cast });
   await client.call("DELETE", `/organizations/${id}`, 200, { token });
   await client.call("GET", `/organizations/${id}`, 404, { token });
   for (const root of ["/organization/sub-users", "/sub-users"]) await replaySubUsers(client, { token, root });
@@ -79,20 +50,18 @@ export async function replayWorkspaces(client: LegacyClient, { token }: LegacyPe
 interface At {
   token: string;
   id: string;
-  stage: Stage;
+  cast: Cast;
 }
 
-async function replayMembers(client: LegacyClient, { token, id, stage }: At): Promise<void> {
-  const guests = [await newcomer(stage.url), await newcomer(stage.url)];
+async function replayMembers(client: LegacyClient, { token, id, cast }: At): Promise<void> {
+  const guests = [await newcomer(cast.url), await newcomer(cast.url)];
   for (const { email } of guests) {
     const body = { email, role: "member" };
     const sent = await client.call("POST", `/organizations/${id}/members/invite`, 201, { token, body });
     checkMembers(client, "invitation", sent.body, { success: "boolean", invitation: "object", expires_at: "string" });
   }
-  const tokens = await mailedTokens(
-    stage,
-    guests.map(({ email }) => email),
-  );
+  const tokens: string[] = [];
+  for (const { email } of guests) tokens.push(await cast.mailed(email, invitation));
   const roots = ["/organizations/invitations", "/invitations"];
   for (const [index, guest] of guests.entries()) {
     const joined = await client.call("POST", `${roots[index]}/${tokens[index]}/accept`, 200, { token: guest.token });
@@ -131,16 +100,16 @@ async function replayKeys(client: LegacyClient, { token, id }: { token: string; 
   client.check(changed.body?.id === id, "answer: /organization is not the active workspace");
 }
 
-async function replayAudioTricks(client: LegacyClient, { token, id, stage }: At): Promise<void> {
+async function replayAudioTricks(client: LegacyClient, { token, id, cast }: At): Promise<void> {
   const list = await client.call("GET", "/api/workspaces", 200, { token });
   checkMembers(client, "workspaces", list.body, { workspaces: "array" });
   const root = `/api/workspaces/${id}`;
   const changed = await client.call("PUT", root, 200, { token, body: { description: "Audio" } });
   client.check(changed.body?.description === "Audio", "answer: PUT /api/workspaces/{id} changed nothing");
-  const guest = await newcomer(stage.url);
-  await client.call("POST", `${root}/invite`, 201, { token, body: { email: newEmail(), role: "member" } });
+  const guest = await newcomer(cast.url);
+  await client.call("POST", `${root}/invite`, 201, { token, body: { email: newAddress(), role: "member" } });
   await client.call("POST", `${root}/users`, 202, { token, body: { email: guest.email, role: "member" } });
-  const [mailed] = await mailedTokens(stage, [guest.email]);
+  const mailed = await cast.mailed(guest.email, invitation);
   await client.call("POST", `/organizations/invitations/${mailed}/accept`, 200, { token: guest.token });
   const users = await client.call("GET", `${root}/users`, 200, { token });
   client.check(
@@ -159,7 +128,13 @@ async function replayAudioTricks(client: LegacyClient, { token, id, stage }: At)
 async function replaySubUsers(client: LegacyClient, { token, root }: { token: string; root: string }): Promise<void> {
   const made = await client.call("POST", root, 201, {
     token,
-    body: { email: newEmail(), password, first_name: "Kim", last_name: "Lee", limits: { monthly_tokens: 500 } },
+    body: {
+      email: newAddress(),
+      password: newSecret(),
+      first_name: "Kim",
+      last_name: "Lee",
+      limits: { monthly_tokens: 500 },
+    },
   });
   checkMembers(client, "sub-user", made.body, {
     id: "string",

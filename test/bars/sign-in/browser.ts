@@ -21,23 +21,28 @@ export class Browser {
 
   async visit(url: string, form?: Record<string, string>): Promise<Visit> {
     const { origin, pathname } = new URL(url);
-    const cookie = this.cookies
-      .filter((kept) => kept.origin === origin && pathname.startsWith(kept.path))
-      .map(({ name, value }) => `${name}=${value}`)
-      .join("; ");
+    const cookie = this.cookiesFor(origin, pathname);
     const answer = await fetch(url, {
       redirect: "manual",
       headers: cookie ? { cookie } : {},
       ...(form ? { method: "POST", body: new URLSearchParams(form) } : {}),
     });
-    for (const line of answer.headers.getSetCookie()) this.#keep(origin, line);
+    for (const line of answer.headers.getSetCookie()) this.keep(origin, line);
     const given = answer.headers.get("location");
     const location = given === null ? null : new URL(given, url).href;
     this.seen.push(url, location ?? "");
     return { url, status: answer.status, location, text: await answer.text() };
   }
 
-  #keep(origin: string, line: string): void {
+  /** As the header that it sends. */
+  cookiesFor(origin: string, pathname = "/"): string {
+    return this.cookies
+      .filter((kept) => kept.origin === origin && pathname.startsWith(kept.path))
+      .map(({ name, value }) => `${name}=${value}`)
+      .join("; ");
+  }
+
+  keep(origin: string, line: string): void {
     const [pair = "", ...attributes] = line.split(";").map((part) => part.trim());
     const name = pair.slice(0, pair.indexOf("="));
     const value = pair.slice(pair.indexOf("=") + 1);

@@ -106,6 +106,15 @@ describe("sessions", () => {
     expect((await call("GET", "/v1/auth/me", { as: first?.body.access_token })).status).toBe(200);
   });
 
+  it("is renewed by no token but a refresh token", async () => {
+    const person = await signUp();
+    for (const token of [person.token, `${person.refreshToken}x`, person.refreshToken.replace("ovr_", "ovs_"), "x"])
+      expect(await call("POST", "/v1/auth/refresh", { body: { refresh_token: token } })).toMatchObject({
+        status: 401,
+        body: { code: "refresh-token-invalid" },
+      });
+  });
+
   it("ends at logout", async () => {
     const person = await signUp();
     expect((await person.call("POST", "/v1/auth/logout")).status).toBe(204);

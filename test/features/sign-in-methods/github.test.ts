@@ -133,4 +133,17 @@ describe("older paths", () => {
     expect(away.headers.get("location")).toContain(site);
     expect((await call("GET", "/auth/github/callback?state=x", { env })).body.code).toBe("sign-in-state-invalid");
   });
+
+  it("ignore what their clients send beside it, but for what the server owns", async () => {
+    for (const path of ["/auth/oauth/initiate", "/v1/auth/oauth/initiate"]) {
+      const sent = (more: object) => call("POST", path, { env, body: { provider: "github", ...more } });
+      expect((await sent({ client: "editor", state: "theirs" })).status).toBe(200);
+      expect(await sent({ role: "admin" })).toMatchObject({ status: 422, body: { code: "server-owned-member" } });
+    }
+    const exchange = { code: "x".repeat(43), code_verifier: "y".repeat(43), client_secret: "theirs", scope: "openid" };
+    expect(await call("POST", "/auth/token", { env, body: exchange })).toMatchObject({
+      status: 400,
+      body: { code: "return-code-invalid" },
+    });
+  });
 });

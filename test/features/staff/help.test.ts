@@ -54,8 +54,8 @@ describe("credits", () => {
       action: "support.credits-changed",
       details: { credits: 40, reason: "a fault of ours", workspaceId: person.workspaceId },
     });
-    const back = await team.admin.call("PUT", path, { body: { credits: { main: -15 } } });
-    expect(back.body).toMatchObject({ success: true, left: 25 });
+    const back = await team.admin.call("POST", path, { body: { credits: -15 } });
+    expect(back.body).toMatchObject({ granted: -15, left: 25 });
   });
 
   it.each([{ credits: 0 }, { credits: 1.5 }, { credits: 100_001 }, { credits: "9" }, {}, { credits: 1, plan: "pro" }])(

@@ -57,13 +57,55 @@ describe("the panel of administration", () => {
       additional_notes: "by the panel",
       access_rtype: ["bpe", "react"],
       level: "high",
-      limits: { reset: 25 },
+      credits: { main: 20, reset: 25 },
+      limits: { conversation_limit: 20, reset: 25 },
       is_verified: true,
     });
     expect((await team.admin.call("GET", path)).body.user.subscription_plan).toBe("pro");
     for (const member of ["role", "is_super_admin", "api_key", "username"]) {
       const refused = await team.admin.call("PUT", path, { body: { name: "X", [member]: "y" } });
       expect(refused).toMatchObject({ status: 422, body: { success: false } });
+    }
+  });
+
+  it("sets credits by a PUT, twice the same, and understands all of it or nothing", async () => {
+    const someone = await signUp();
+    const path = `/v1/admin-panel/users/${someone.userId}`;
+    const shown = async () => {
+      // Limits are remembered for up to ten seconds.
+      await team.admin.call("DELETE", "/v1/admin/cache");
+      return (await someone.call("GET", "/v1/users/profile")).body;
+    };
+    for (let times = 0; times < 2; times += 1) {
+      const changed = await team.admin.call("PUT", path, { body: { credits: { main: 50, reset: 12 } } });
+      expect(changed).toMatchObject({ status: 200, body: { success: true, credits: { main: 50, reset: 12 } } });
+    }
+    expect(await shown()).toMatchObject({
+      credits: { main: 50, reset: 12 },
+      limits: { conversation_limit: 50, reset: 12 },
+    });
+    const same = { credits: { main: 7, reset: 12 }, limits: { conversation_limit: 7, reset: 12 } };
+    expect((await team.admin.call("PUT", path, { body: same })).body.user.credits).toEqual({ main: 7, reset: 12 });
+    for (const body of [
+      { credits: { main: 9 }, limits: { conversation_limit: 8 } },
+      { credits: { reset: 9 }, limits: { reset: 8 } },
+      { credits: { main: 9, bonus: 8 } },
+      { credits: "9" },
+      { credits: -1 },
+      { limits: "none" },
+    ]) {
+      const refused = await team.admin.call("PUT", path, { body: { name: "Changed", ...body } });
+      expect(refused, JSON.stringify(body)).toMatchObject({ status: 422, body: { success: false } });
+    }
+    expect(await shown()).toMatchObject({ credits: { main: 7, reset: 12 } });
+    expect((await shown()).name).not.toBe("Changed");
+  });
+
+  it("answers errors as the older panels did, also where a path is published under its old name", async () => {
+    for (const path of ["/v1/admin-panel/users", "/v1/support/users", "/v1/admin/stats", "/v1/support/profile"]) {
+      const { body } = await person.call("GET", path);
+      expect(body).toMatchObject({ success: false, error: expect.any(String), message: expect.any(String) });
+      expect(body.details.request_id).toBe(body.requestId);
     }
   });
 
@@ -92,11 +134,11 @@ describe("the panel of administration", () => {
   });
 
   it("takes the style of a system prompt from the body", async () => {
-    const put = (r_type: string) =>
-      team.admin.call("PUT", "/v1/admin/system-prompts", { body: { r_type, prompt: "Observe, then act." } });
+    const prompt = Array.from({ length: 20 }, () => "Observe, then act.").join(" ");
+    const put = (r_type: string) => team.admin.call("PUT", "/v1/admin/system-prompts", { body: { r_type, prompt } });
     expect(await put("react")).toMatchObject({
       status: 200,
-      body: { success: true, r_type: "react", prompt: "Observe, then act." },
+      body: { success: true, r_type: "react", prompt },
     });
     expect(await lastEntry("react")).toMatchObject({ action: "staff.system-prompt-changed" });
     expect((await put("../users")).status).toBe(404);
@@ -119,6 +161,11 @@ describe("the panel of support", () => {
     expect((await call("PUT", path, { as, body: { additional_notes: "n" } })).body.code).toBe(
       "staff-field-not-editable",
     );
+    for (const credits of [30, { main: 30 }, { main: 30, reset: 3 }]) {
+      const given = await call("PUT", `${path}/credits`, { as, body: { credits } });
+      expect(given).toMatchObject({ status: 200, body: { success: true, credits: { main: 30, reset: 3 } } });
+    }
+    expect((await call("PUT", `${path}/credits`, { as, body: {} })).status).toBe(422);
     const planned = await call("PUT", `${path}/plan`, { as, body: { subscription_plan: "enterprise" } });
     expect(planned.body).toMatchObject({ success: true, subscription_plan: "enterprise" });
     expect((await call("GET", "/v1/support/profile", { as })).body.level).toBe("support");

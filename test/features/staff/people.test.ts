@@ -12,7 +12,7 @@ beforeAll(async () => {
 
 const basic = ["id", "email", "username", "name", "role", "userType", "plan", "isActive", "isVerified"];
 const place = ["workspaceId", "createdAt", "lastLoginAt"];
-const account = ["limits", "promptLevel"];
+const account = ["limits", "creditsPerDay", "creditsLeft", "promptLevel"];
 const personal = ["promptStyles", "aboutMe", "hobbies", "notes", "supportLevel", "parentWorkspaceId"];
 const sorted = (...names: string[]) => names.sort((one, other) => one.localeCompare(other));
 const membersOf = (answer: Called) => sorted(...Object.keys(answer.body));
@@ -28,7 +28,8 @@ describe("what is seen", () => {
     expect(answer.status).toBe(200);
     expect(membersOf(answer)).toEqual(seen);
     const list = await team[level].call("GET", "/v1/support/users?limit=3");
-    for (const item of list.body.items) expect(sorted(...Object.keys(item))).toEqual(seen);
+    const listed = seen.filter((member) => member !== "creditsLeft");
+    for (const item of list.body.items) expect(sorted(...Object.keys(item))).toEqual(listed);
     const told = await team[level].call("GET", "/v1/support/permissions");
     expect(sorted(...told.body.viewableFields)).toEqual(seen);
   });
@@ -106,6 +107,37 @@ describe("changing people", () => {
       body: { limits: { creditsPerDay: null } },
     });
     expect(back.body.limits).toEqual({});
+  });
+
+  it("sets the credits that may be used now, up and down, and records what they were", async () => {
+    const person = await signUp();
+    const path = `/v1/admin/users/${person.userId}`;
+    const shown = async () => {
+      // Limits are remembered for up to ten seconds.
+      await team.admin.call("DELETE", "/v1/admin/cache");
+      return (await person.call("GET", "/v1/users/profile")).body.credits;
+    };
+    const set = (credits: number, more: object = {}) =>
+      team.admin.call("PATCH", path, { body: { creditsLeft: credits, ...more } });
+    expect(await shown()).toEqual({ main: 10, reset: 10 });
+    expect((await set(50)).body).toMatchObject({ creditsLeft: 50, creditsPerDay: 10 });
+    expect(await shown()).toEqual({ main: 50, reset: 10 });
+    expect((await set(4, { limits: { creditsPerDay: 20 } })).body).toMatchObject({ creditsLeft: 4, creditsPerDay: 20 });
+    expect(await shown()).toEqual({ main: 4, reset: 20 });
+    expect(await lastEntry(person.userId)).toMatchObject({
+      action: "staff.user-changed",
+      before: { creditsLeft: 50, limits: {} },
+      after: { creditsLeft: 4 },
+      details: { workspaceId: person.workspaceId },
+    });
+    expect((await set(0)).body.creditsLeft).toBe(0);
+    const quota = await person.call("GET", "/v1/usage/quota/credits");
+    expect(quota.body).toMatchObject({ available: 0, granted: 0, exceeded: true });
+    for (const wrong of [-1, 1.5, 1_000_001, "9", null])
+      expect((await team.admin.call("PATCH", path, { body: { creditsLeft: wrong } })).status).toBe(422);
+    const unlimited = await set(5, { plan: "enterprise", limits: { creditsPerDay: null } });
+    expect(unlimited).toMatchObject({ status: 422, body: { code: "validation-failed" } });
+    expect((await team.admin.call("GET", path)).body).toMatchObject({ plan: "free", creditsLeft: 0 });
   });
 
   it("suspends at once: sessions end, signing in fails, and waking up lets in again", async () => {
@@ -319,5 +351,22 @@ describe("signing in to a page of staff", () => {
       expect(lasts).toBeGreaterThan(hours - 0.1);
       expect(lasts).toBeLessThan(hours + 0.1);
     }
+  });
+
+  it.each([
+    ["admin", 24, 7],
+    ["support", 12, 3],
+  ] as const)("is renewed by the panel of %s every %i hours, for %i days", async (level, hours, days) => {
+    const hour = 3_600_000;
+    const begun = Date.now();
+    const { email, password } = team[level];
+    const path = level === "admin" ? "/v1/admin-panel/login" : "/v1/support/login";
+    const { session } = (await call("POST", path, { body: { email, password } })).body;
+    const inHours = (at: string) => Math.round((Date.parse(at) - begun) / hour);
+    expect([inHours(session.expires_at), inHours(session.refresh_expires_at)]).toEqual([hours, days * 24]);
+    const renewed = await call("POST", "/v1/auth/refresh", { body: { refresh_token: session.refresh_token } });
+    expect(inHours(renewed.body.expires_at)).toBe(hours);
+    expect(inHours(renewed.body.refresh_expires_at)).toBeLessThanOrEqual(days * 24);
+    expect((await call("GET", "/v1/support/profile", { as: renewed.body.session_token })).status).toBe(200);
   });
 });
