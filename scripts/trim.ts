@@ -28,6 +28,7 @@ const folder = join(root, "dist/trimmed");
 const stripeMembers = {
   billingPortal: ["BillingPortal/index", "BillingPortal/Sessions"],
   checkout: ["Checkout/index", "Checkout/Sessions"],
+  creditNotes: ["CreditNotes"],
   customers: ["Customers"],
   invoices: ["Invoices"],
   prices: ["Prices"],

@@ -10,9 +10,19 @@ export const serverOwned = [
   "plan",
   "credits",
   "limits",
+  "limitOverrides",
+  "limit_overrides",
   "owner",
+  "ownerId",
+  "owner_id",
+  "ownerUserId",
+  "owner_user_id",
   "subscription_tier",
   "subscriptionTier",
+  "subscription_plan",
+  "subscriptionPlan",
+  "monthly_token_limit",
+  "monthlyTokenLimit",
 ] as const;
 
 /** A shape that ignores unknown members and answers 422 `server-owned-member` to those above. */

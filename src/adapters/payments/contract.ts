@@ -101,12 +101,12 @@ export interface Payments {
   openPortal(request: { customerId: string; returnUrl: string }): Promise<string>;
   /** Newest first, ended ones included, at most 20. */
   subscriptionsOf(customerId: string): Promise<Subscribed[]>;
-  /** At once, the difference charged now; a refused payment changes nothing. */
-  changeNow(subscribed: Subscribed, price: PlanPrice): Promise<void>;
+  /** At once, the difference charged now; a refused payment changes nothing. The same key charges once, and is refused for another price. */
+  changeNow(subscribed: Subscribed, price: PlanPrice, idempotencyKey: string): Promise<void>;
   changeAtPeriodEnd(subscribed: Subscribed, price: PlanPrice): Promise<void>;
   cancelAtPeriodEnd(subscribed: Subscribed): Promise<void>;
-  /** At once; `refund` credits what was paid for the rest of the period. Harmless when it has ended. */
-  cancelNow(subscribed: Subscribed, options: { refund: boolean }): Promise<void>;
+  /** At once; what was paid for the time after `refundFrom` goes back to whoever paid it, once. Harmless when it has ended. */
+  cancelNow(subscribed: Subscribed, options: { refundFrom: number | null }): Promise<void>;
   invoicesOf(
     customerId: string,
     page: { limit: number; after: string | null },

@@ -2,6 +2,7 @@
 import type { Subscribed, SubscriptionState } from "#adapters/payments/contract";
 import { type BillingInterval, type PaidPlan, priceOf } from "#core/plan-prices";
 import { type PlanName, planNames } from "#core/plans";
+import { monthOf } from "#lib/usage-period";
 import type { BillingAccountRow } from "./tables.ts";
 
 const dayMs = 24 * 3_600_000;
@@ -88,6 +89,19 @@ export function accountAfter(
     pending: chosen.pending,
     grantedPlan: grantedPlan({ state: chosen.state, plan: chosen.plan, overdueSince }, nowMs),
   };
+}
+
+/**
+ * Where the months of usage begin while a subscription grants a plan; null: with the calendar's. A period that begins on the last day of a
+ * short month tells only by its end which day of the month is meant: with February's, the month after it would end days too soon.
+ */
+export function usageAnchor(
+  state: Pick<AccountState, "grantedPlan" | "periodStartsAt" | "periodEndsAt">,
+): number | null {
+  const { grantedPlan, periodStartsAt, periodEndsAt } = state;
+  if (grantedPlan === "free" || periodStartsAt === null) return null;
+  if (periodEndsAt === null || periodEndsAt <= periodStartsAt) return periodStartsAt;
+  return monthOf(periodStartsAt, periodEndsAt).startMs === periodStartsAt ? periodEndsAt : periodStartsAt;
 }
 
 export function earliest(...times: (number | null)[]): number | null {

@@ -4,13 +4,13 @@ import { paymentsOf } from "#adapters/payments/index";
 import { auditEntry } from "#core/audit";
 import type { Ctx, WorkspaceCtx } from "#core/context";
 import type { Enqueued } from "#core/job";
-import { type BillingInterval, isPaidPlan, priceOf } from "#core/plan-prices";
+import { type BillingInterval, isPaidPlan, type PlanPrice, priceOf } from "#core/plan-prices";
 import { limitsOf, type PlanName } from "#core/plans";
 import { Problem } from "#core/problem";
 import { optionsFrom } from "./catalogue.ts";
 import { endSubscriptionJob } from "./jobs/end-subscription.ts";
 import { chooseSubscription, direction, isLive, isOwnPage } from "./rules.ts";
-import { countMembers, findAccount, findBilled, keepAccount } from "./store.ts";
+import { countMembers, findAccount, findBilled, keepAccount, nextTry } from "./store.ts";
 import { syncAccount } from "./sync.ts";
 import type { BillingAccountRow } from "./tables.ts";
 
@@ -65,25 +65,46 @@ interface Change {
   interval: BillingInterval | undefined;
 }
 
+interface Live {
+  payments: Payments;
+  account: BillingAccountRow;
+  live: Subscribed;
+}
+
 /** The subscription as the payment company has it now, never our copy: what is decided here costs money. */
-async function liveSubscription(ctx: WorkspaceCtx): Promise<{ payments: Payments; live: Subscribed }> {
+async function liveSubscription(ctx: WorkspaceCtx): Promise<Live> {
   const payments = requirePayments(ctx);
   const account = await findAccount(ctx, { workspaceId: ctx.workspaceId, provider: payments.provider });
   if (!account) throw new Problem("subscription-required");
   const { chosen } = chooseSubscription(await payments.subscriptionsOf(account.customerId));
   if (!chosen?.plan || !isLive(chosen.state)) throw new Problem("subscription-required");
-  return { payments, live: chosen };
+  return { payments, account, live: chosen };
 }
 
 /** At once; the difference is charged now. A payment that is declined changes nothing. */
 export async function upgrade(ctx: WorkspaceCtx, change: Change): Promise<void> {
-  const { payments, live } = await liveSubscription(ctx);
+  const found = await liveSubscription(ctx);
+  const { payments, live } = found;
   const to = { plan: change.plan, interval: change.interval ?? live.interval };
   const from: Rate = { plan: live.plan ?? "free", interval: live.interval };
   // A repeated request finds what its first run did.
   if (!isPaidPlan(to.plan) || (direction(from, to) !== "up" && !ctx.isReplay)) throw new Problem("not-an-upgrade");
-  if (direction(from, to) === "up") await payments.changeNow(live, priceOf(to.plan, to.interval));
+  if (direction(from, to) === "up") await changeOnce(ctx, found, priceOf(to.plan, to.interval));
   await record(ctx, payments, { act: "upgraded", live, to });
+}
+
+/**
+ * One change for each state that was read: of parallel requests one charges, and one that wants another plan is refused. A refusal has
+ * its answer kept with its key, so the next try gets another key; after an unknown outcome it gets the same.
+ */
+async function changeOnce(ctx: WorkspaceCtx, { payments, account, live }: Live, price: PlanPrice): Promise<void> {
+  try {
+    await payments.changeNow(live, price, `overtone-change-${live.id}-${account.version}`);
+  } catch (error) {
+    const isRefused = error instanceof Problem && error.code !== "billing-unavailable";
+    if (isRefused) await ctx.db.batch([nextTry(ctx, account)]);
+    throw error;
+  }
 }
 
 /** At the end of the paid period. To `free`: the subscription is cancelled then. */
@@ -136,7 +157,7 @@ export async function upgradeOptions(ctx: WorkspaceCtx) {
 }
 
 /**
- * Ends what the workspace pays for, at once and with the rest of the period credited; a job sees to it until it is done. For the batch of its
+ * Ends what the workspace pays for, at once, and pays back the rest of the period; a job sees to it until it is done. For the batch of its
  * cause, so that nobody goes on paying for what is gone, and nobody loses what is not.
  */
 export async function cancellationOf(ctx: Ctx, workspaceId: string): Promise<Enqueued[]> {

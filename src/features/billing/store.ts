@@ -75,6 +75,14 @@ export function nextCheckoutTurn(ctx: Db, account: BillingAccountRow): Statement
     .where(isAccount(account));
 }
 
+/** What was read is used up, whatever it led to; nothing happens when somebody wrote since. */
+export function nextTry(ctx: Db, account: BillingAccountRow): Statement {
+  return ctx.db
+    .update(billingAccounts)
+    .set({ version: account.version + 1 })
+    .where(and(isAccount(account), eq(billingAccounts.version, account.version)));
+}
+
 function nextVersion({ version }: BillingAccountRow) {
   return { version: version + 1, fence: sql`(${billingAccounts.version} = ${version})` };
 }

@@ -9,7 +9,7 @@ import type { Enqueued, Statement } from "#core/job";
 import { Problem } from "#core/problem";
 import { setUsageAnchor } from "#durable/ledger/client";
 import { setPlan } from "#features/workspaces/service";
-import { accountAfter, type AccountState, chooseSubscription, earliest, isLive } from "./rules.ts";
+import { accountAfter, type AccountState, chooseSubscription, earliest, isLive, usageAnchor } from "./rules.ts";
 import {
   type AccountId,
   type Billed,
@@ -47,6 +47,11 @@ export async function syncAccount(
     if (written) return written;
   }
   throw new Problem("billing-unavailable", { headers: { "retry-after": "5" } });
+}
+
+/** What cannot be read is not taken for deleted: nothing that was paid for is ended by a guess. */
+function isDeleted(billed: Billed | null): boolean {
+  return billed !== null && billed.deletedAt !== null;
 }
 
 /** Null when somebody wrote meanwhile: then what was read may be older than what they wrote. */
@@ -87,9 +92,8 @@ async function readAndWrite(
   ];
   if (!(await commit(ctx, statements, told.enqueued))) return null;
   // After the commit and each time: whoever dies in between is made good by the next reading.
-  const anchorMs = after.grantedPlan === "free" ? null : after.periodStartsAt;
-  await setUsageAnchor(ctx.objects.LEDGER, { workspaceId: before.workspaceId, anchorMs });
-  await endUnwanted(ctx, payments, { extra, chosen, isDeleted: billed?.deletedAt !== null });
+  await setUsageAnchor(ctx.objects.LEDGER, { workspaceId: before.workspaceId, anchorMs: usageAnchor(after) });
+  await endUnwanted(ctx, payments, { extra, chosen, isDeleted: isDeleted(billed) });
   return { ...before, ...after, version: before.version + 1 };
 }
 
@@ -182,6 +186,6 @@ async function endUnwanted(ctx: Ctx, payments: Payments, { extra, chosen, isDele
   const unwanted = isDeleted && chosen && isLive(chosen.state) ? [...extra, chosen] : extra;
   for (const subscribed of unwanted) {
     ctx.log("warn", "billing.subscription-unwanted", { subscriptionId: subscribed.id, isDeleted });
-    await payments.cancelNow(subscribed, { refund: true });
+    await payments.cancelNow(subscribed, { refundFrom: ctx.now() });
   }
 }

@@ -46,7 +46,8 @@ export function tellOfChange(
     currentPeriodEndsAt: after.periodEndsAt === null ? null : new Date(after.periodEndsAt).toISOString(),
     cancelAtPeriodEnd: after.cancelAtPeriodEnd,
   });
-  if (before.grantedPlan === after.grantedPlan) return { statements: [], enqueued: event };
+  // Whoever deleted the workspace knows that its plan has ended, and may have no address any more.
+  if (before.grantedPlan === after.grantedPlan || billed.deletedAt !== null) return { statements: [], enqueued: event };
   const plan = plans[after.grantedPlan].displayName;
   return {
     statements: notice(ctx, billed, {

@@ -22,6 +22,7 @@ import {
   isEmailTaken,
   isSuspended,
   listSubUsers,
+  patchGrant,
   renameUser,
   setAccountOpen,
   type SubUser,
@@ -177,7 +178,7 @@ export async function changeGrant(
   const before = await getRow(ctx, id);
   const { permissions, limits } = withChanges(before, change);
   await commit(ctx, [
-    updateSubUser(ctx.db, id, { permissions, limits, updatedAt: ctx.now() }),
+    patchGrant(ctx.db, id, { ...change, at: ctx.now() }),
     auditEntry(ctx, change.permissions ? "sub-user.permissions-changed" : "sub-user.limits-changed", {
       target: id,
       before: { ...before.permissions, ...before.limits },

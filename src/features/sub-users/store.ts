@@ -61,9 +61,27 @@ export function insertSubUser(db: Database, row: typeof subUsers.$inferInsert): 
 export function updateSubUser(
   db: Database,
   id: string,
-  change: Partial<Pick<typeof subUsers.$inferInsert, "active" | "permissions" | "limits" | "updatedAt">>,
+  change: Partial<Pick<typeof subUsers.$inferInsert, "active" | "updatedAt">>,
 ): Statement {
   return db.update(subUsers).set(change).where(eq(subUsers.userId, id));
+}
+
+/** Changes the named members only, in the row as it is then: what another request takes away in the same moment stays away. */
+export function patchGrant(
+  db: Database,
+  id: string,
+  change: { permissions?: object | undefined; limits?: object | undefined; at: number },
+): Statement {
+  const patched = (column: typeof subUsers.permissions | typeof subUsers.limits, members: object) =>
+    sql`json_patch(${column}, ${JSON.stringify(members)})`;
+  return db
+    .update(subUsers)
+    .set({
+      ...(change.permissions ? { permissions: patched(subUsers.permissions, change.permissions) } : {}),
+      ...(change.limits ? { limits: patched(subUsers.limits, change.limits) } : {}),
+      updatedAt: change.at,
+    })
+    .where(eq(subUsers.userId, id));
 }
 
 export function renameUser(db: Database, id: string, change: { name: string; at: number }): Statement {

@@ -2,7 +2,6 @@
 import type { Ctx } from "#core/context";
 import { Problem } from "#core/problem";
 import type { LimitOverrides, PlanName } from "#core/plans";
-import { readMeters } from "#durable/ledger/client";
 import { type Cell, toCsv } from "#lib/csv";
 import { dayName, type Period } from "#lib/usage-period";
 import {
@@ -15,6 +14,7 @@ import {
   resources,
 } from "./rules.ts";
 import type { Amounts, UsageReport } from "./shapes.ts";
+import { storageAtEnd, storageByDay } from "./storage-days.ts";
 import { countUploads, findReport, sumBy, sumByDay } from "./store.ts";
 import type { UsageReportRow } from "./tables.ts";
 
@@ -59,10 +59,10 @@ function lastDays(ctx: Ctx, days: number): Period {
 export async function readHistory(ctx: Ctx & { workspaceId: string }, days: number) {
   const period = lastDays(ctx, days);
   const range = daysOf(ctx.workspaceId, period);
-  const rows = await sumByDay(ctx, range);
+  const [rows, storage] = await Promise.all([sumByDay(ctx, range), storageByDay(ctx, period)]);
   const items = Array.from({ length: days }, (_, index) => {
     const date = dayName(period.startMs + index * dayMs);
-    return { date, ...toAmounts(rows.filter(({ day }) => day === date)) };
+    return { date, ...toAmounts(rows.filter(({ day }) => day === date)), storageBytes: storage.get(date) ?? 0 };
   });
   return { days, from: range.from, to: range.to, items, totals: toAmounts(rows) };
 }
@@ -95,28 +95,27 @@ function grouped(rows: readonly { name: string; meter: string; amount: number }[
 interface Totals extends Amounts {
   uploads: number;
   minutes: number;
+  /** Bytes at the end of the period, or now while it runs. */
+  storage: number;
 }
 
 async function totalsOf(ctx: ReportCtx, period: Period): Promise<Totals> {
-  const [rows, uploads] = await Promise.all([
+  const [rows, uploads, storage] = await Promise.all([
     sumByDay(ctx, daysOf(ctx.workspaceId, period)),
     countUploads(ctx, ctx.workspaceId, period),
+    storageAtEnd(ctx, period),
   ]);
   const amounts = toAmounts(rows);
-  return { ...amounts, uploads, minutes: amounts.processingMinutes + Math.ceil(amounts.transcriptionMinutes) };
+  return { ...amounts, uploads, storage, minutes: amounts.processingMinutes + Math.ceil(amounts.transcriptionMinutes) };
 }
 
 /** Makes the report of the period that holds a moment. */
 export async function makeReport(ctx: ReportCtx, type: ReportType, atMs: number): Promise<UsageReportRow> {
   const period = reportPeriod(type, atMs);
   const before = reportPeriod(type, period.startMs - 1);
-  const [now, then, { storage }] = await Promise.all([
-    totalsOf(ctx, period),
-    totalsOf(ctx, before),
-    readMeters(ctx.objects.LEDGER, { workspaceId: ctx.workspaceId, nowMs: ctx.now() }),
-  ]);
-  const { uploads, minutes, ...amounts } = now;
-  const costs = costsOf({ ...amounts, storageBytes: storage.used, minutes });
+  const [now, then] = await Promise.all([totalsOf(ctx, period), totalsOf(ctx, before)]);
+  const { uploads, minutes, storage, ...amounts } = now;
+  const costs = costsOf({ ...amounts, storageBytes: storage, minutes });
   const growth = Object.entries(now).map(([name, value]) => [name, growthPercent(value, then[name as keyof Totals])]);
   return {
     id: ctx.newId("report"),
@@ -126,10 +125,10 @@ export async function makeReport(ctx: ReportCtx, type: ReportType, atMs: number)
     periodEnd: period.endMs,
     totalUploads: uploads,
     totalMinutes: minutes,
-    totalStorage: storage.used,
+    totalStorage: storage,
     reportData: {
       costs,
-      percentUsed: percentsOf(ctx, { ...amounts, storageBytes: storage.used }),
+      percentUsed: percentsOf(ctx, { ...amounts, storageBytes: storage }),
       ...amounts,
       growthPercent: Object.fromEntries(growth) as Record<string, number | null>,
     },
@@ -186,7 +185,7 @@ export function reportCsv(report: UsageReport, workspaceName: string): string {
   const figures: [string, string, number, number | null | undefined, string?][] = [
     ["uploads", "files", report.totalUploads, null, "uploads"],
     ["minutes", "minutes", report.totalMinutes, null, "minutes"],
-    ["storage", "bytes", report.totalStorage, reportData.percentUsed["storage"]],
+    ["storage", "bytes", report.totalStorage, reportData.percentUsed["storage"], "storage"],
     ["apiCalls", "calls", reportData.apiCalls, reportData.percentUsed["apiCalls"], "apiCalls"],
     ["aiTokens", "tokens", reportData.aiTokens, reportData.percentUsed["aiTokens"], "aiTokens"],
     [

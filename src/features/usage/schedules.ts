@@ -2,9 +2,10 @@
 import type { Ctx } from "#core/context";
 import { commitWithJobs } from "#core/job";
 import { defineSchedule } from "#core/schedule";
-import { dayName, monthOf } from "#lib/usage-period";
+import { dayName, dayOf, monthOf } from "#lib/usage-period";
 import { makeReportJob } from "./jobs/make-report.ts";
-import { purgeEvents, workspacesToReport } from "./store.ts";
+import { measureStorageJob } from "./jobs/measure-storage.ts";
+import { purgeEvents, purgeStorageDays, workspacesToReport } from "./store.ts";
 
 const pageSize = 100;
 /** 800 workspaces a tick: D1 allows 1,000 statements an invocation. Whoever is left is found the next day. */
@@ -26,11 +27,25 @@ export async function reportLastMonth(ctx: Ctx): Promise<void> {
   ctx.log("warn", "usage.reports-capped", { workspaces: maxPages * pageSize });
 }
 
+/** Work for the deployment itself belongs to no workspace of a person. */
+const systemWorkspaceId = "system";
+
+/** The first tick of a day notes how the day before it ended. */
+export async function measureStorage(ctx: Ctx): Promise<void> {
+  const day = dayName(dayOf(ctx.now()).startMs - 1);
+  const row = measureStorageJob.row({ ...ctx, workspaceId: systemWorkspaceId }, { day });
+  await commitWithJobs(ctx, [], [row]);
+}
+
+const storageDaysKeptMs = 400 * 24 * 3_600_000;
+
 async function purge(ctx: Ctx): Promise<void> {
-  await ctx.db.batch([purgeEvents(ctx, ctx.now() - eventsKeptMs)]);
+  const at = ctx.now();
+  await ctx.db.batch([purgeEvents(ctx, at - eventsKeptMs), purgeStorageDays(ctx, dayName(at - storageDaysKeptMs))]);
 }
 
 export const schedules = [
   defineSchedule({ name: "usage.report-last-month", every: "day", run: reportLastMonth }),
+  defineSchedule({ name: "usage.measure-storage", every: "day", run: measureStorage }),
   defineSchedule({ name: "usage.purge-events", every: "day", run: purge }),
 ];

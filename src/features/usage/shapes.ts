@@ -70,7 +70,14 @@ export const historyShape = shape(() =>
       days: z.number().int(),
       from: z.string(),
       to: z.string(),
-      items: z.array(amounts().extend({ date: z.string() })).meta({ description: "Every day, oldest first." }),
+      items: z
+        .array(
+          amounts().extend({
+            date: z.string(),
+            storageBytes: z.number().int().meta({ description: "When the day ended; today: now." }),
+          }),
+        )
+        .meta({ description: "Every day, oldest first." }),
       totals: amounts(),
     })
     .meta({ id: "UsageHistory" }),

@@ -1,14 +1,15 @@
 /** Every statement about usage: what the ledger tells, sums of days, notices, reports, and overrides of limits. */
-import { and, asc, count, desc, eq, gt, gte, inArray, isNull, lt, sql } from "drizzle-orm";
+import { and, asc, count, desc, eq, exists, gt, gte, inArray, isNull, lt, lte, or, sql } from "drizzle-orm";
 import type { Database } from "#core/context";
 import type { Statement } from "#core/job";
 import type { LimitOverrides } from "#core/plans";
 import type { UsageEvent } from "#durable/ledger/client";
 import { dayName } from "#lib/usage-period";
 import { users } from "#features/accounts/tables";
+import { conversions } from "#features/conversions/tables";
 import { files } from "#features/media/tables";
 import { workspaceMembers, workspaces } from "#features/workspaces/tables";
-import { usageDays, usageEvents, usageNotices, type UsageReportRow, usageReports } from "./tables.ts";
+import { usageDays, usageEvents, usageNotices, type UsageReportRow, usageReports, usageStorageDays } from "./tables.ts";
 
 type Db = { db: Database; now(): number };
 
@@ -117,6 +118,66 @@ export async function sumByDay(ctx: Db, days: Days) {
     .from(usageDays)
     .where(within(days))
     .groupBy(usageDays.day, usageDays.meter);
+}
+
+/** Living workspaces that store something or once did, by id. */
+export async function workspacesToMeasure(ctx: Db, page: { after: string; limit: number }): Promise<string[]> {
+  const rows = await ctx.db
+    .select({ id: workspaces.id })
+    .from(workspaces)
+    .where(
+      and(
+        gt(workspaces.id, page.after),
+        isNull(workspaces.deletedAt),
+        or(
+          exists(ctx.db.select({ id: files.id }).from(files).where(eq(files.workspaceId, workspaces.id))),
+          exists(
+            ctx.db.select({ id: conversions.id }).from(conversions).where(eq(conversions.workspaceId, workspaces.id)),
+          ),
+        ),
+      ),
+    )
+    .orderBy(asc(workspaces.id))
+    .limit(page.limit);
+  return rows.map(({ id }) => id);
+}
+
+/** A day is measured once: the first measure stays. */
+export function keepStorage(
+  ctx: Db,
+  day: string,
+  measured: readonly { workspaceId: string; sizeBytes: number }[],
+): Statement {
+  return ctx.db
+    .insert(usageStorageDays)
+    .select(
+      sql`select m.value ->> 'workspaceId', ${day}, m.value ->> 'sizeBytes' from json_each(${JSON.stringify(measured)}) m where true`,
+    )
+    .onConflictDoNothing();
+}
+
+export function purgeStorageDays(ctx: Db, before: string): Statement {
+  return ctx.db.delete(usageStorageDays).where(lt(usageStorageDays.day, before));
+}
+
+/** The measured days, oldest first, and before them the last one that was measured earlier. */
+export async function storageDays(ctx: Db, { workspaceId, from, to }: Days) {
+  const { day, sizeBytes } = usageStorageDays;
+  const own = eq(usageStorageDays.workspaceId, workspaceId);
+  const [before, within] = await Promise.all([
+    ctx.db
+      .select({ day, sizeBytes })
+      .from(usageStorageDays)
+      .where(and(own, lt(day, from)))
+      .orderBy(desc(day))
+      .limit(1),
+    ctx.db
+      .select({ day, sizeBytes })
+      .from(usageStorageDays)
+      .where(and(own, gte(day, from), lte(day, to)))
+      .orderBy(asc(day)),
+  ]);
+  return [...before, ...within];
 }
 
 const columns = { userId: usageDays.userId, keyId: usageDays.keyId, model: usageDays.model } as const;

@@ -43,6 +43,20 @@ export const usageDays = sqliteTable(
   ],
 );
 
+/** What was stored when a day ended, of workspaces that store or ever stored something. */
+export const usageStorageDays = sqliteTable(
+  "usage_storage_days",
+  {
+    workspaceId: text("workspace_id").notNull(),
+    day: text("day").notNull(),
+    sizeBytes: integer("size_bytes").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.workspaceId, table.day] }),
+    index("usage_storage_days_by_day").on(table.day),
+  ],
+);
+
 /** A workspace is told once in a period that a meter reached a share of its limit. */
 export const usageNotices = sqliteTable(
   "usage_notices",

@@ -161,7 +161,7 @@ async function commitDeletion(ctx: WorkspaceCtx, before: WorkspaceRow): Promise<
 
 /**
  * From this moment nobody gets in: keys are refused, sessions cannot select it, what waits or runs in it is cancelled, invitations are
- * withdrawn, sub-users end and the slug is free. Files and the keys of their encryption go after 30 days.
+ * withdrawn, sub-users and the subscription end, and the slug is free. Files and the keys of their encryption go after 30 days.
  */
 export async function deleteWorkspace(ctx: WorkspaceCtx): Promise<void> {
   const before = await getRow(ctx);

@@ -1,5 +1,5 @@
 /** Customers, their cards and invoices, products, prices and clocks of the simulated Stripe's API. */
-import type { Book, Catalog, Customer, Price, Product, Work } from "./book.ts";
+import type { Book, Catalog, CreditNote, Customer, Price, Product, Work } from "./book.ts";
 import { emit, newId } from "./book.ts";
 import { playUntil } from "./clock.ts";
 import { invalid, missing } from "./failure.ts";
@@ -61,8 +61,48 @@ export function listMethods({ book }: Work, form: Form) {
 
 export function listInvoices({ book }: Work, form: Form) {
   const status = text(form, "status");
-  const found = book.invoices.filter((invoice) => status === undefined || invoice.status === status);
+  const subscription = text(form, "subscription");
+  const found = book.invoices.filter(
+    (invoice) =>
+      (status === undefined || invoice.status === status) &&
+      (subscription === undefined || invoice.parent.subscription_details.subscription === subscription),
+  );
   return listOf(found, form, "/v1/invoices");
+}
+
+export function listCreditNotes({ book }: Work, form: Form) {
+  const found = (book.creditNotes ?? []).filter(({ invoice }) => invoice === text(form, "invoice"));
+  return listOf(found, form, "/v1/credit_notes");
+}
+
+/** Never more goes back than was paid. */
+export function createCreditNote(work: Work, form: Form): CreditNote {
+  const { book } = work;
+  const invoice = book.invoices.find(({ id }) => id === text(form, "invoice"));
+  if (!invoice) throw missing("invoice", text(form, "invoice") ?? "");
+  const amount = whole(form, "amount") ?? 0;
+  const refund = whole(form, "refund_amount") ?? 0;
+  const given = (book.creditNotes ?? []).filter((note) => note.invoice === invoice.id);
+  const left = invoice.amount_paid - given.reduce((sum, note) => sum + note.amount, 0);
+  if (invoice.status !== "paid" || amount < 1 || amount > left)
+    throw invalid("amount", "The sum of credit notes is at most what was paid.");
+  if (refund !== amount) throw invalid("refund_amount", "This simulator refunds the whole note.");
+  const note: CreditNote = {
+    id: newId(work, "cn"),
+    object: "credit_note",
+    amount,
+    created: work.at,
+    currency: "usd",
+    customer: book.customer.id,
+    invoice: invoice.id,
+    livemode: false,
+    metadata: record(form, "metadata"),
+    refund_amount: refund,
+    status: "issued",
+  };
+  book.creditNotes = [...(book.creditNotes ?? []).slice(-199), note];
+  emit(work, "credit_note.created", note);
+  return note;
 }
 
 /** The cards that people choose on the stand-in pages; the first characters are Stripe's own test numbers. */

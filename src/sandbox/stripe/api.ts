@@ -5,8 +5,10 @@ import type { SandboxCtx } from "../context.ts";
 import {
   advanceClock,
   clockOf,
+  createCreditNote,
   createPrice,
   createProduct,
+  listCreditNotes,
   listInvoices,
   listMethods,
   listPrices,
@@ -114,7 +116,10 @@ function respond(status: number, body: string, headers: Record<string, string> =
 /** Whose book a call is about: it names the customer, or a thing whose id leads there. */
 async function customerIn(ctx: SandboxCtx, { path, form }: Call): Promise<string | null> {
   const named =
-    text(form, "customer") ?? text(form, "from_subscription") ?? path.split("/").find((part) => customerOf(part));
+    text(form, "customer") ??
+    text(form, "from_subscription") ??
+    text(form, "invoice") ??
+    path.split("/").find((part) => customerOf(part));
   const customerId = named === undefined ? null : customerOf(named);
   if (named !== undefined && customerId === null) throw missing("customer", named);
   if (customerId !== null && !(await readBook(ctx, customerId))) throw missing("object", named ?? "");
@@ -185,6 +190,8 @@ const bookActs: Record<string, BookAct> = {
   "GET subscription_schedules/:": (work, _, id) => subscriptions.scheduleNamed(work, id),
   "POST subscription_schedules/:": (work, form, id) => subscriptions.updateSchedule(work, id, form),
   "POST subscription_schedules/:/release": (work, _, id) => subscriptions.releaseSchedule(work, id),
+  "GET credit_notes": (work, form) => listCreditNotes(work, form),
+  "POST credit_notes": (work, form) => createCreditNote(work, form),
   "GET invoices": (work, form) => listInvoices(work, form),
   "GET invoices/:": ({ book }, _, id) =>
     book.invoices.find((invoice) => invoice.id === id) ?? refuse(missing("invoice", id)),

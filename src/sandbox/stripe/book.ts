@@ -68,6 +68,8 @@ export interface Subscription {
   id: string;
   object: "subscription";
   status: SubscriptionStatus;
+  /** The moment whose day of the month every period begins on. */
+  billing_cycle_anchor: number;
   cancel_at_period_end: boolean;
   canceled_at: number | null;
   created: number;
@@ -152,6 +154,21 @@ export interface InvoiceLine {
   period: { start: number; end: number };
 }
 
+/** Money that goes back for a paid invoice. */
+export interface CreditNote {
+  id: string;
+  object: "credit_note";
+  amount: number;
+  created: number;
+  currency: "usd";
+  customer: string;
+  invoice: string;
+  livemode: false;
+  metadata: Metadata;
+  refund_amount: number;
+  status: "issued";
+}
+
 export interface Session {
   id: string;
   object: "checkout.session";
@@ -188,6 +205,8 @@ export interface Book {
   subscriptions: Subscription[];
   schedules: Schedule[];
   invoices: Invoice[];
+  /** Missing in books that were written before there were any. */
+  creditNotes?: CreditNote[];
   sessions: Session[];
   plans: Record<string, SessionPlan>;
   paymentMethods: PaymentMethod[];

@@ -51,7 +51,7 @@ function renew(work: Work, subscription: Subscription): void {
   const start = item.current_period_end;
   enterPhase(work, subscription, start);
   item.current_period_start = start;
-  item.current_period_end = periodAfter(start, item.price.recurring.interval);
+  item.current_period_end = periodAfter(start, item.price.recurring.interval, subscription.billing_cycle_anchor);
   subscription.status = "active";
   const { unit_amount: amount } = item.price;
   const invoice = bill(work, subscription, { amount, reason: "subscription_cycle", occasion: "later" });

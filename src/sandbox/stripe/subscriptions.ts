@@ -14,11 +14,11 @@ import { declined, StripeFailure } from "./failure.ts";
 
 export const daySeconds = 86_400;
 
-/** A month or a year later, on the same day or the last one of a shorter month. */
-export function periodAfter(start: number, interval: "month" | "year"): number {
+/** A month or a year later, on the anchor's day or the last one of a shorter month. */
+export function periodAfter(start: number, interval: "month" | "year", anchor = start): number {
   const from = new Date(start * 1_000);
   const months = interval === "month" ? 1 : 12;
-  const day = from.getUTCDate();
+  const day = new Date(anchor * 1_000).getUTCDate();
   const to = new Date(from);
   to.setUTCDate(1);
   to.setUTCMonth(to.getUTCMonth() + months);
@@ -46,6 +46,7 @@ export function begin(work: Work, session: Session, plan: SessionPlan): Subscrip
     id,
     object: "subscription",
     status: isTrial ? "trialing" : "active",
+    billing_cycle_anchor: isTrial ? end : at,
     cancel_at_period_end: false,
     canceled_at: null,
     created: at,
@@ -179,7 +180,7 @@ export function endTrial(work: Work, subscription: Subscription, price: Price): 
     current_period_start: work.at,
     current_period_end: periodAfter(work.at, price.recurring.interval),
   });
-  Object.assign(subscription, { status: "active", trial_end: work.at });
+  Object.assign(subscription, { status: "active", trial_end: work.at, billing_cycle_anchor: work.at });
   bill(work, subscription, { amount: price.unit_amount, reason: "subscription_update", occasion: "later" });
 }
 
@@ -199,6 +200,7 @@ export function changePrice(work: Work, subscription: Subscription, price: Price
   if (amount > 0 && !cardPays(work, "later")) throw declined("insufficient_funds");
   item.price = price;
   if (!isSameInterval) {
+    subscription.billing_cycle_anchor = work.at;
     item.current_period_start = work.at;
     item.current_period_end = periodAfter(work.at, price.recurring.interval);
   }

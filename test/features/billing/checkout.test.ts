@@ -145,6 +145,14 @@ describe("two subscriptions of one customer", () => {
     const left = await livingOf(person);
     expect(left.length).toBe(1);
     expect((await current(person)).subscription.id).toBe(left[0]?.id);
+    // Whoever paid twice has the second payment back.
+    const { body: bills } = await stripe("GET", `invoices?customer=${await customerOf(person)}`);
+    const notes = await Promise.all(
+      bills.data.map(async ({ id }: { id: string }) => (await stripe("GET", `credit_notes?invoice=${id}`)).body.data),
+    );
+    expect(notes.flat().map(({ refund_amount: refund }: { refund_amount: number }) => refund)).toEqual([
+      expect.toSatisfy((cents: number) => cents > 2_990 && cents <= 2_999),
+    ]);
   });
 });
 

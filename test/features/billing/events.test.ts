@@ -2,10 +2,8 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { tick } from "#app/cron";
-import { commitWithJobs } from "#core/job";
-import { cancellationOf } from "#features/billing/service";
 import { signatureOf } from "#sandbox/stripe/deliver";
-import { bindings, call, type Called, type Person, signUp, systemContext } from "#test/support/harness";
+import { bindings, call, type Called, type Person, signUp } from "#test/support/harness";
 import { advance, audited, buy, current, customerOf, runJobs, secrets, stripe } from "./support.ts";
 
 const path = "/v1/subscriptions/webhooks/stripe";
@@ -155,20 +153,6 @@ describe("what was lost", () => {
     await waitOnExecutionContext(execution);
     await runJobs(person.workspaceId);
     expect(await current(person)).toMatchObject({ tier: "pro", subscription: { plan: "pro", state: "trialing" } });
-  });
-
-  it("of a deleted workspace: its subscription is ended", async () => {
-    const person = await signUp();
-    await buy(person, "enterprise");
-    const cancel = async (workspaceId: string) =>
-      commitWithJobs(systemContext(), [], await cancellationOf(systemContext(), workspaceId));
-    await cancel(person.workspaceId);
-    await runJobs(person.workspaceId);
-    const { body: list } = await stripe("GET", `subscriptions?customer=${await customerOf(person)}&status=all`);
-    expect(list.data.map(({ status }: { status: string }) => status)).toEqual(["canceled"]);
-    await cancel(person.workspaceId);
-    await cancel("wks_00000000000000000000000000");
-    await runJobs(person.workspaceId);
   });
 });
 

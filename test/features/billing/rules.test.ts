@@ -1,5 +1,6 @@
 /** What is refused, and that nothing changed then: roles, foreign pages, limits, second subscriptions, declined cards, no Stripe. */
 import { describe, expect, it } from "vitest";
+import { plans } from "#core/plans";
 import { bindings, call, type Called, overrideLimits, type Person, signUp } from "#test/support/harness";
 import { advance, audited, buy, current, customerOf, press, runJobs } from "./support.ts";
 
@@ -177,12 +178,15 @@ describe("a change", () => {
     const person = await signUp();
     await buy(person, "enterprise");
     for (let count = 0; count < 10; count += 1) await join(person, "viewer");
+    const before = { standing: await current(person), trail: await audited(person.workspaceId) };
     const refused = await person.call("POST", "/v1/subscriptions/downgrade", { body: { plan: "pro" } });
     expect(refused).toMatchObject({
       status: 409,
       body: { code: "downgrade-below-use", over: [{ resource: "members", used: 11, limit: 10 }] },
     });
-    expect((await current(person)).subscription.pendingChange).toBeNull();
+    await runJobs(person.workspaceId);
+    expect({ standing: await current(person), trail: await audited(person.workspaceId) }).toEqual(before);
+    expect(before.standing.subscription.pendingChange).toBeNull();
     await overrideLimits(person.workspaceId, { members: 50 });
     expect((await person.call("POST", "/v1/subscriptions/downgrade", { body: { plan: "pro" } })).status).toBe(200);
   });
@@ -200,6 +204,41 @@ describe("a change", () => {
       bills.body.items.filter(({ amountPaidMicroUsd }: { amountPaidMicroUsd: number }) => amountPaidMicroUsd > 0)
         .length,
     ).toBe(1);
+  });
+
+  it("up is charged once, however many ask at the same moment", async () => {
+    const person = await signUp();
+    await buy(person, "pro");
+    const ask = (plan: string, interval: string) =>
+      person.call("POST", "/v1/subscriptions/upgrade", { body: { plan, interval } });
+    const answers = await Promise.all([
+      ask("enterprise", "month"),
+      ask("enterprise", "year"),
+      ask("enterprise", "month"),
+      ask("pro", "year"),
+    ]);
+    expect(answers.some(({ status }) => status === 200)).toBe(true);
+    for (const { status, body } of answers)
+      if (status !== 200) expect(["billing-refused", "not-an-upgrade"]).toContain(body.code);
+    await runJobs(person.workspaceId);
+    const { body: bills } = await person.call("GET", "/v1/subscriptions/invoices");
+    const paid = bills.items.filter(({ amountPaidMicroUsd: amount }: { amountPaidMicroUsd: number }) => amount > 0);
+    expect(paid).toHaveLength(1);
+    const { plan, interval } = (await current(person)).subscription;
+    expect(plans[plan as "pro"][interval === "year" ? "yearlyMicroUsd" : "monthlyMicroUsd"]).toBe(
+      paid[0].amountPaidMicroUsd,
+    );
+  });
+
+  it("up that was declined may be tried again with another card", async () => {
+    const person = await signUp();
+    await buy(person, "pro", { card: "later" });
+    const ask = () => person.call("POST", "/v1/subscriptions/upgrade", { body: { plan: "enterprise" } });
+    expect(await ask()).toMatchObject({ status: 402, body: { code: "payment-declined" } });
+    expect((await current(person)).subscription).toMatchObject({ plan: "pro", state: "trialing" });
+    const { body: portal } = await person.call("POST", "/v1/subscriptions/portal");
+    await press(portal.portal_url, { action: "card", choice: "visa" });
+    expect(await ask()).toMatchObject({ status: 200, body: { subscription: { plan: "enterprise", state: "active" } } });
   });
 
   it("of the interval is an upgrade to the year and a downgrade to the month", async () => {

@@ -64,6 +64,32 @@ describe("a sub-user", () => {
     expect((await grant({ is_admin: true })).status).toBe(422);
   });
 
+  it("keeps every one of several changes that are made at the same moment", async () => {
+    const { parent, child } = await family({ permissions: { can_modify_settings: true } });
+    const change = (what: "permissions" | "limits", body: Record<string, unknown>) =>
+      parent.call("PATCH", `/v1/sub-users/${child.id}/${what}`, { body });
+    const answers = await Promise.all([
+      change("permissions", { can_modify_settings: false }),
+      change("permissions", { can_create_api_keys: false, allowed_models: ["small"] }),
+      change("permissions", { can_view_usage: false }),
+      change("limits", { monthly_tokens: 7 }),
+      change("limits", { max_api_keys: 1 }),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    const { body } = await parent.call("GET", `/v1/sub-users/${child.id}`);
+    expect(body).toMatchObject({
+      permissions: {
+        api_access: true,
+        can_modify_settings: false,
+        can_create_api_keys: false,
+        can_view_usage: false,
+        allowed_models: ["small"],
+        allowed_endpoints: ["*"],
+      },
+      limits: { monthly_tokens: 7, max_api_keys: 1, requests_per_minute: 60 },
+    });
+  });
+
   it("is refused operations that are not among its allowed endpoints, by name or by path", async () => {
     const { child } = await family({ permissions: { allowed_endpoints: ["listJobs", "/v1/files*"] } });
     expect((await child.call("GET", "/v1/jobs")).status).toBe(200);

@@ -53,6 +53,26 @@ describe("deleting a workspace", () => {
     expect((await team.owner.call("DELETE", `/v1/workspaces/${team.id}`)).status).toBe(404);
   });
 
+  it("is told to its webhooks, and signs nobody out elsewhere", async () => {
+    const team = await makeTeam();
+    const headers = { "x-workspace-id": team.id };
+    const hook = await team.owner.call("POST", "/v1/webhooks", {
+      body: { url: "https://hooks.example.com/deleted", events: ["workspace.deleted"] },
+      headers,
+    });
+    expect(hook.status).toBe(201);
+    expect((await team.owner.call("DELETE", `/v1/workspaces/${team.id}`)).status).toBe(204);
+    const { results } = await bindings.DB.prepare(
+      "select payload from jobs where workspace_id = ? and name = 'webhooks.fan-out'",
+    )
+      .bind(team.id)
+      .all<{ payload: string }>();
+    expect(results.map(({ payload }) => JSON.parse(payload).type)).toContain("workspace.deleted");
+    expect((await team.owner.call("GET", "/v1/files")).status).toBe(200);
+    const trail = await bindings.DB.prepare("select action from audit_log where workspace_id = ?").bind(team.id).all();
+    expect(trail.results).toContainEqual({ action: "workspace.deleted" });
+  });
+
   it("keeps files for thirty days, then removes them and the keys that open them", async () => {
     const team = await makeTeam();
     const key = `w/${team.id}/u/upl_1/kept.txt`;

@@ -74,12 +74,31 @@ describe("an invitation", () => {
       .bind(Date.now() - 1, first.body.id)
       .run();
     expect(await accept(person, old)).toMatchObject({ status: 410, body: { code: "invitation-expired" } });
+    expect(Object.keys(await rolesIn(team.id))).toEqual([team.owner.userId]);
     const second = await invite(team, person.email, "admin");
     expect(second).toMatchObject({ status: 201, body: { id: first.body.id, state: "pending", role: "admin" } });
     const renewed = await mailedToken(person.email);
     expect(renewed).not.toBe(old);
     expect(await accept(person, old)).toMatchObject({ status: 404, body: { code: "invitation-not-found" } });
     expect((await accept(person, renewed)).body.role).toBe("admin");
+  });
+
+  it("that was used lets nobody back in, and gives no role back", async () => {
+    const team = await makeTeam();
+    const person = await signUp();
+    await invite(team, person.email, "admin");
+    const token = await mailedToken(person.email);
+    const path = `/v1/workspaces/${team.id}/members/${person.userId}`;
+    const used = { status: 410, body: { code: "invitation-used" } };
+    expect((await accept(person, token)).body.role).toBe("admin");
+    await team.owner.call("PATCH", path, { body: { role: "viewer" } });
+    expect(await accept(person, token)).toMatchObject(used);
+    expect((await rolesIn(team.id))[person.userId]).toBe("viewer");
+    await team.owner.call("DELETE", path);
+    expect(await accept(person, token)).toMatchObject(used);
+    expect(Object.keys(await rolesIn(team.id))).toEqual([team.owner.userId]);
+    const joined = await team.owner.call("GET", `/v1/workspaces/${team.id}/audit-log?action=member.joined`);
+    expect(joined.body.items).toHaveLength(1);
   });
 
   it("lets exactly one of two acceptances through", async () => {

@@ -73,10 +73,13 @@ describe("the last owner", () => {
   it("cannot leave, be removed or lose the role", async () => {
     const team = await makeTeam();
     await join(team, "admin");
+    const trail = async () => (await team.owner.call("GET", `/v1/workspaces/${team.id}/audit-log`)).body.items;
+    const before = { roles: await rolesIn(team.id), trail: await trail() };
     expect(await team.owner.call("POST", `/v1/workspaces/${team.id}/leave`)).toMatchObject(refused);
     expect(await team.owner.call("DELETE", pathOf(team, team.owner))).toMatchObject(refused);
     expect(await setRole(team.owner, team, { person: team.owner, role: "member" })).toMatchObject(refused);
-    expect((await rolesIn(team.id))[team.owner.userId]).toBe("owner");
+    expect({ roles: await rolesIn(team.id), trail: await trail() }).toEqual(before);
+    expect(before.roles[team.owner.userId]).toBe("owner");
   });
 
   it("stays when two owners leave at once", async () => {

@@ -47,6 +47,11 @@ export async function findOrNull<Value>(call: Promise<Value>): Promise<Value | n
   }
 }
 
+/** The company understood and said no: trying again leads to the same. */
+export function isRefused(error: unknown): boolean {
+  return (error as StripeFailure).type === "StripeInvalidRequestError";
+}
+
 interface StripeFailure {
   type?: string;
   code?: string;

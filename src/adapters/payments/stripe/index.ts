@@ -5,6 +5,7 @@ import type { Stripe } from "#trimmed/stripe";
 import type { PaymentEvent, Payments, Subscribed } from "../contract.ts";
 import { endCheckout, findCheckout, offerOf, openCheckoutsOf, startCheckout } from "./checkout.ts";
 import { calling, connect, findOrNull, isMissing, type StripeAccount } from "./client.ts";
+import { cancelNow } from "./ending.ts";
 import { ensurePrice } from "./prices.ts";
 import {
   finalizedAt,
@@ -44,17 +45,15 @@ export function makeStripe(account: StripeAccount & { provider: Payments["provid
         return url;
       }),
     subscriptionsOf: (customerId) => call((stripe) => subscriptionsOf(stripe, customerId)),
-    changeNow: (subscribed, price) => call((stripe) => changeNow(stripe, subscribed, price)),
+    changeNow: (subscribed, price, idempotencyKey) =>
+      call((stripe) => changeNow(stripe, { subscribed, price, idempotencyKey })),
     changeAtPeriodEnd: (subscribed, price) => call((stripe) => changeAtPeriodEnd(stripe, subscribed, price)),
     cancelAtPeriodEnd: (subscribed) =>
       call(async (stripe) => {
         await releaseSchedule(stripe, subscribed);
         await stripe.subscriptions.update(subscribed.id, { cancel_at_period_end: true });
       }),
-    cancelNow: (subscribed, { refund }) =>
-      call(async (stripe) => {
-        await findOrNull(stripe.subscriptions.cancel(subscribed.id, { prorate: refund, invoice_now: refund }));
-      }),
+    cancelNow: (subscribed, { refundFrom }) => call((stripe) => cancelNow(stripe, subscribed, refundFrom)),
     invoicesOf: (customer, { limit, after }) =>
       call(async (stripe) => {
         const page = await stripe.invoices.list({ customer, limit, ...(after ? { starting_after: after } : {}) });
@@ -99,19 +98,26 @@ async function withOverdue(stripe: Stripe, customer: string, all: Subscribed[]):
   });
 }
 
-async function changeNow(stripe: Stripe, subscribed: Subscribed, price: PlanPrice): Promise<void> {
+interface ChangeNow {
+  subscribed: Subscribed;
+  price: PlanPrice;
+  idempotencyKey: string;
+}
+
+async function changeNow(stripe: Stripe, { subscribed, price, idempotencyKey }: ChangeNow): Promise<void> {
   const priceId = await ensurePrice(stripe, price);
   await releaseSchedule(stripe, subscribed);
+  const change = {
+    items: [{ id: subscribed.itemId, price: priceId }],
+    cancel_at_period_end: false,
+    // What is tried is the plan that was chosen, not the next one.
+    ...(subscribed.state === "trialing" ? { trial_end: "now" as const } : {}),
+    proration_behavior: "always_invoice" as const,
+    // A payment that fails leaves the subscription as it was.
+    payment_behavior: "error_if_incomplete" as const,
+  };
   try {
-    await stripe.subscriptions.update(subscribed.id, {
-      items: [{ id: subscribed.itemId, price: priceId }],
-      cancel_at_period_end: false,
-      // What is tried is the plan that was chosen, not the next one.
-      ...(subscribed.state === "trialing" ? { trial_end: "now" as const } : {}),
-      proration_behavior: "always_invoice",
-      // A payment that fails leaves the subscription as it was.
-      payment_behavior: "error_if_incomplete",
-    });
+    await stripe.subscriptions.update(subscribed.id, change, { idempotencyKey });
   } catch (error) {
     await restorePending(stripe, subscribed);
     throw error;

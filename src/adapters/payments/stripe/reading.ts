@@ -55,6 +55,10 @@ export function finalizedAt(invoice: Stripe.Invoice): number {
   return atMs(invoice.status_transitions.finalized_at ?? invoice.created);
 }
 
+export function createdAt(invoice: Stripe.Invoice): number {
+  return atMs(invoice.created);
+}
+
 export function subscriptionIn(invoice: Stripe.Invoice): string | null {
   return idOf(invoice.parent?.subscription_details?.subscription);
 }
