@@ -24,13 +24,14 @@ import {
 import { refuseSharedState } from "./state-lock.ts";
 import { print, printError } from "./terminal.ts";
 
-const usage = `npm run admin:create [-- --email <address>] [--name <name>] [--remote] [--persist-to <folder>] [--force-another]
+const usage = `npm run admin:create [-- --email <address>] [--name <name>] [--remote] [--persist-to <folder>] [--force-another] [--trust-address]
 
 Makes the first superadmin. An account that exists with this address gets the role and keeps its password; otherwise an account is made,
 and its password is asked for on the terminal, or read from the first line of standard input.
 
 --remote         the deployed database instead of the one of \`npm run dev\` (which must not run meanwhile)
 --persist-to     where the local database is kept (default .wrangler/state)
+--trust-address  also an account that has not proven the address: anybody may have registered with it
 --force-another  also when there is a superadmin already; otherwise that one makes others by POST /v1/admin/admins`;
 
 interface Options {
@@ -39,6 +40,7 @@ interface Options {
   remote: boolean;
   stateDir: string;
   another: boolean;
+  trusts: boolean;
 }
 
 function readOptions(): Options {
@@ -49,6 +51,7 @@ function readOptions(): Options {
       remote: { type: "boolean" },
       "persist-to": { type: "string" },
       "force-another": { type: "boolean" },
+      "trust-address": { type: "boolean" },
       help: { type: "boolean", short: "h" },
     },
   });
@@ -62,6 +65,7 @@ function readOptions(): Options {
     remote: values.remote === true,
     stateDir: resolve(projectRoot, values["persist-to"] ?? ".wrangler/state"),
     another: values["force-another"] === true,
+    trusts: values["trust-address"] === true,
   };
 }
 
@@ -172,6 +176,10 @@ async function statementsFor(options: Options, email: string, account: Rows[numb
     if (account["status"] !== "active") throw new Error("The account of this address is suspended.");
     if (account["parent"] !== null)
       throw new Error("The account of this address is a sub-user, which cannot belong to staff.");
+    if (account["proven"] === null && !options.trusts)
+      throw new Error(
+        "The account of this address has not proven it, so somebody else may have registered it. If it is yours: --trust-address.",
+      );
     return promoteStatements({ id: String(account["id"]), role: String(account["role"]) }, nowMs, options);
   }
   const password = await readPassword();

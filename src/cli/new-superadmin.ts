@@ -49,7 +49,7 @@ export const countSuperadmins =
   "select count(*) as superadmins from users where role = 'superadmin' and status = 'active'";
 
 export function findAccount(email: string): string {
-  return `select id, role, status, parent_workspace_id as parent from users where email = ${quoted(email)} and status <> 'deleted'`;
+  return `select id, role, status, parent_workspace_id as parent, email_verified_at as proven from users where email = ${quoted(email)} and status <> 'deleted'`;
 }
 
 interface Superadmin {

@@ -36,6 +36,9 @@ export const openLimits = {
 /** Changes of one person's password: each costs two hashes, for which everybody's sign-ins wait. */
 export const passwordChangeLimit: Limit = { name: "password-change", quota: 10, windowSeconds: 60 };
 
+/** Exports of one person: each reads everything there is of them. */
+export const exportLimit: Limit = { name: "export", quota: 10, windowSeconds: 3_600 };
+
 export type OpenLimitName = keyof typeof openLimits;
 
 /** Which of a key's limits an operation takes from: those that ask a model and those that take many tasks have their own. */

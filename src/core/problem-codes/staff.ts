@@ -17,6 +17,12 @@ export const staffProblems = {
     title: "Your level does not change this member",
     suggestion: "See GET /v1/support/permissions for what you may change.",
   },
+  "staff-email-unverified": {
+    status: 409,
+    title: "The account has not proven its e-mail address",
+    suggestion:
+      "Let the person verify it or sign in by a mailed code, or mark it as verified: PATCH /v1/admin/users/{id} with isVerified true.",
+  },
   "staff-member-not-found": { status: 404, title: "No such member of staff", suggestion: "See the list of staff." },
   "last-superadmin": {
     status: 409,

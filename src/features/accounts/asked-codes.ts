@@ -4,17 +4,19 @@
  */
 import { auditEntry } from "#core/audit";
 import type { Ctx } from "#core/context";
-import { commitWithJobs } from "#core/job";
+import { commitWithJobs, type Statement } from "#core/job";
 import { Problem } from "#core/problem";
+import { notify } from "#features/notifications/service";
 import { requireSecondFactor } from "#features/sign-in-methods/check";
 import { checkCode, issueCode, shortLifeMinutes } from "./codes.ts";
 import { isKnownDevice } from "./device.ts";
 import { codeText, mailCodeJob } from "./jobs/mail-code.ts";
 import { addressHash } from "./rules.ts";
 import { sealText } from "./sealing.ts";
-import type { SessionChoice } from "./sessions.ts";
+import { endAllSessions, type SessionChoice } from "./sessions.ts";
 import { enter, type SignedInUser } from "./sign-in.ts";
 import { findByEmail, updateUser } from "./store.ts";
+import { dropUnproven, noPassword } from "./unproven.ts";
 
 /** The deployment's work, as the mails are: nobody finds it among a workspace's jobs. */
 const systemWorkspaceId = "system";
@@ -74,13 +76,31 @@ export async function signInByCode(ctx: Ctx, given: CodeSignIn): Promise<SignedI
 
 type Proven = NonNullable<Awaited<ReturnType<typeof findByEmail>>>;
 
-/** Who could read a code that went to the address has proven it. */
+/**
+ * Who could read a code that went to the address has proven it. Where addresses have to be verified, nobody had before, so whoever registered is
+ * out: the password does not work any more, and a new one is set by a mailed code.
+ */
 async function proveEmail(ctx: Ctx, user: Proven): Promise<Proven> {
   if (user.emailVerifiedAt !== null) return user;
-  const emailVerifiedAt = ctx.now();
+  const { enabled } = ctx.settings.emailVerification;
+  const change = { emailVerifiedAt: ctx.now(), ...(enabled ? { passwordPhc: noPassword(ctx) } : {}) };
+  if (enabled) await endAllSessions(ctx, user.id, { reason: "password-changed" });
   await ctx.db.batch([
-    updateUser(ctx.db, user.id, { emailVerifiedAt }),
-    auditEntry(ctx, "email.verified", { target: user.id }),
+    updateUser(ctx.db, user.id, change),
+    auditEntry(ctx, "email.verified", { target: user.id, details: { by: "sign-in-code", takenBack: enabled } }),
+    ...(enabled ? [...dropUnproven(ctx, user), ...tellTakenBack(ctx, user)] : []),
   ]);
-  return { ...user, emailVerifiedAt };
+  // Once more, for those that began in between.
+  if (enabled) await endAllSessions(ctx, user.id, { reason: "password-changed" });
+  return { ...user, ...change };
+}
+
+function tellTakenBack(ctx: Ctx, user: Proven): Statement[] {
+  return notify(ctx, {
+    userId: user.id,
+    workspaceId: null,
+    kind: "security",
+    title: "Your address is proven now",
+    body: "The account was made before the address was proven. Its password, passkeys and linked accounts do not work any more: set a new password by a mailed code.",
+  });
 }

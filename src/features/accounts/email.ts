@@ -72,6 +72,17 @@ function mustOldConfirm(ctx: Ctx, user: UserRow): boolean {
   return !ctx.settings.emailVerification.enabled || user.emailVerifiedAt !== null;
 }
 
+/** Within the limits on mails to one address, however many people name it. */
+export async function mayTellOwner(ctx: Ctx, address: string): Promise<boolean> {
+  try {
+    await issueCode(ctx, { purpose: "account-exists", subject: address });
+    return true;
+  } catch (error) {
+    if (error instanceof Problem) return false;
+    throw error;
+  }
+}
+
 /** Nothing changes yet. An address that somebody has is answered like a free one; its owner is told. */
 export async function startEmailChange(ctx: WorkspaceCtx, given: { newEmail: string; currentPassword: string }) {
   const user = await currentUser(ctx);
@@ -81,11 +92,14 @@ export async function startEmailChange(ctx: WorkspaceCtx, given: { newEmail: str
   const withOld = mustOldConfirm(ctx, user);
   const { code, expiresAt } = await issueCode(ctx, emailChange(user), { detail: newEmail, halves: withOld ? 2 : 1 });
   const { codeLength } = ctx.settings.emailVerification;
+  // Asked for free addresses, too: known and unknown ones cost the same.
+  const mayTell = await mayTellOwner(ctx, newEmail);
   const isTaken = (await findByEmail(ctx.db, newEmail)) !== null;
   const mailTo = (to: string, half: string, isOld: boolean) =>
     emailChangeMail(ctx, user, { to, code: half, newEmail, isOld });
   const mails = [
-    isTaken ? accountExistsMail(ctx, newEmail) : mailTo(newEmail, code.slice(-codeLength), false),
+    ...(isTaken ? [] : [mailTo(newEmail, code.slice(-codeLength), false)]),
+    ...(isTaken && mayTell ? [accountExistsMail(ctx, newEmail)] : []),
     ...(withOld ? [mailTo(user.email, code.slice(0, codeLength), true)] : []),
   ];
   await commitWithJobs(ctx, [auditEntry(ctx, "account.email-change-asked", { target: user.id })], mails);

@@ -1,6 +1,7 @@
 /** Everything about a person as one JSON document, written as it is read: it never stands in memory as a whole. */
 import { auditEntry } from "#core/audit";
 import type { WorkspaceCtx } from "#core/context";
+import { exportLimit } from "#core/limits";
 import { listMemberships } from "./deletion-store.ts";
 import { type ExportPage, exportLists } from "./export-store.ts";
 import { currentUser, iso } from "./people.ts";
@@ -13,6 +14,7 @@ const maxRows = 20_000;
 /** Times in ISO 8601. A list ends after 20,000 rows, newest first; `complete` says whether that was all. */
 export async function exportAccount(ctx: WorkspaceCtx): Promise<Response> {
   const user = await currentUser(ctx);
+  await ctx.takeLimit(exportLimit, user.id);
   await ctx.db.batch([auditEntry(ctx, "account.exported", { target: user.id })]);
   const head = {
     exportedAt: iso(ctx.now()),

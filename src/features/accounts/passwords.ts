@@ -5,7 +5,6 @@ import { commitWithJobs } from "#core/job";
 import { passwordChangeLimit } from "#core/limits";
 import { Problem } from "#core/problem";
 import { signInSucceeded } from "#durable/session-store/client";
-import { dropUnprovenWays } from "#features/sign-in-methods/store";
 import { checkCode } from "./codes.ts";
 import { passwordChangedMail } from "./mails.ts";
 import { currentUser, hash, refuseCommonPassword, requirePassword } from "./people.ts";
@@ -14,6 +13,7 @@ import { endAllSessions } from "./sessions.ts";
 import { homeWorkspaceId } from "./sign-in.ts";
 import { inPlace } from "./sign-in-places.ts";
 import { findByEmail, isStalePassword, replacePassword, updateUser } from "./store.ts";
+import { dropUnproven } from "./unproven.ts";
 
 /**
  * Ends every other session: whoever knew the old password is out. They are ended before the change, so that a failure in between leaves
@@ -80,8 +80,7 @@ async function setPassword(ctx: Ctx, address: string, passwordPhc: string): Prom
     target: user.id,
   });
   await endAllSessions(ctx, user.id, { reason: "password-changed" });
-  const unproven = user.emailVerifiedAt === null ? dropUnprovenWays(ctx.db, user.id) : [];
-  const statements = [updateUser(ctx.db, user.id, change), entry, ...unproven];
+  const statements = [updateUser(ctx.db, user.id, change), entry, ...dropUnproven(ctx, user)];
   await commitWithJobs(ctx, statements, [passwordChangedMail(ctx, user)]);
   await endAllSessions(ctx, user.id, { reason: "password-changed" });
   await Promise.all(

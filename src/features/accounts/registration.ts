@@ -9,8 +9,7 @@ import { commitWithJobs, type Enqueued } from "#core/job";
 import { Problem } from "#core/problem";
 import { insertPersonalWorkspace } from "#features/workspaces/service";
 import { mintDefaultKey } from "./default-key.ts";
-import { issueCode } from "./codes.ts";
-import { issueVerification } from "./email.ts";
+import { issueVerification, mayTellOwner } from "./email.ts";
 import { accountExistsMail } from "./mails.ts";
 import { takenOr } from "./new-person.ts";
 import { hash, refuseCommonPassword, toUser } from "./people.ts";
@@ -95,12 +94,9 @@ async function insertAccount(ctx: Ctx, { row, workspace }: Created): Promise<voi
 async function tellOwner(ctx: Ctx, created: Created): Promise<Created> {
   const { email, username } = created.row;
   if (username !== null && (await findByUsername(ctx.db, username))) throw new Problem("username-taken");
-  try {
-    await issueCode(ctx, { purpose: "account-exists", subject: email });
+  if (await mayTellOwner(ctx, email)) {
     const entry = auditEntry(ctx, "account.registration-repeated", { severity: "warning" });
     await commitWithJobs(ctx, [entry], [accountExistsMail(ctx, email)]);
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
   }
   return { ...created, isNew: false };
 }

@@ -127,9 +127,10 @@ export async function listOutboxPage(ctx: WorkspaceCtx, query: ListQuery & { to?
     limit: query.limit + 1,
   });
   const isSuperadmin = ctx.actor.kind === "user" && ctx.actor.staff?.role === "superadmin";
-  const isShown = (role: string | null) =>
-    ctx.settings.mail.transport === "outbox" && (isSuperadmin || role === null || role === "user");
-  const page = toPage(rows, query.limit, (row) => toOutboxMail(row, isShown(row.recipientRole)));
+  const isShown = (roles: (string | null)[]) =>
+    ctx.settings.mail.transport === "outbox" &&
+    (isSuperadmin || roles.every((role) => role === null || role === "user"));
+  const page = toPage(rows, query.limit, (row) => toOutboxMail(row, isShown(row.roles)));
   if (page.items.some((mail) => mail.text !== null))
     await ctx.db.batch([auditEntry(ctx, "outbox.read", { details: { to: query.to, mails: page.items.length } })]);
   return page;

@@ -1,5 +1,6 @@
 /** Every statement of mails and notices. */
 import { and, count, desc, eq, gte, inArray, isNull, lt, ne, sql } from "drizzle-orm";
+import { alias } from "drizzle-orm/sqlite-core";
 import type { Database } from "#core/context";
 import { jobs } from "#core/tables";
 import type { Statement } from "#core/work";
@@ -14,15 +15,18 @@ export function insertOutboxMail(ctx: Db, row: OutboxMailRow): Statement {
   return ctx.db.insert(outboxMails).values(row).onConflictDoNothing();
 }
 
-/** With the role in the product of whoever has the address now. */
+const reader = alias(users, "reader");
+
+/** With the roles in the product of whoever has the address now and of the person that the mail is about. */
 export async function listOutboxMails(
   ctx: Db,
   page: { to: string | null; before: string | null; limit: number },
-): Promise<(OutboxMailRow & { recipientRole: string | null })[]> {
+): Promise<(OutboxMailRow & { roles: (string | null)[] })[]> {
   const rows = await ctx.db
-    .select({ mail: outboxMails, recipientRole: users.role })
+    .select({ mail: outboxMails, recipientRole: users.role, readerRole: reader.role })
     .from(outboxMails)
     .leftJoin(users, eq(users.email, sql`lower(${outboxMails.recipient})`))
+    .leftJoin(reader, eq(reader.id, outboxMails.userId))
     .where(
       and(
         page.to === null ? undefined : eq(outboxMails.recipient, page.to),
@@ -31,7 +35,7 @@ export async function listOutboxMails(
     )
     .orderBy(desc(outboxMails.id))
     .limit(page.limit);
-  return rows.map(({ mail, recipientRole }) => ({ ...mail, recipientRole }));
+  return rows.map(({ mail, recipientRole, readerRole }) => ({ ...mail, roles: [recipientRole, readerRole] }));
 }
 
 export interface Reader {

@@ -13,7 +13,7 @@ import { issueTicket, readTicket } from "./tickets.ts";
 import { acceptStep, findTotp, hasActiveTotp, rewrapTotp, useRecoveryCode } from "./totp-store.ts";
 import type { TotpRow } from "./tables.ts";
 
-export { hasPassword } from "./rules.ts";
+export { hasPassword, noPasswordPhc } from "./rules.ts";
 
 const ticketMs = 5 * 60_000;
 const stepMs = 30_000;

@@ -119,7 +119,7 @@ export async function redeem(ctx: Ctx, code: string, verifier: string): Promise<
   return arrival;
 }
 
-/** A session for who has arrived. Throws `second-factor-required`, and `sign-in-failed` for an account that is not active. */
+/** A session for who has arrived. Throws `second-factor-required`, and `sign-in-failed` for an account that is not active or an identity that is gone. */
 export async function signInArrived(
   ctx: Ctx,
   arrival: Extract<Arrival, { kind: "sign-in" }>,
@@ -127,6 +127,9 @@ export async function signInArrived(
 ) {
   const user = await findById(ctx.db, arrival.userId);
   if (user?.status !== "active") throw new Problem("sign-in-failed");
+  // The code of a round trip lasts two minutes: the identity may have been removed in them.
+  const identity = { id: arrival.identityId, userId: user.id };
+  if (!(await store.opensAccount(ctx.db, identity))) throw new Problem("sign-in-failed");
   await requireSecondFactor(ctx, user);
   await ctx.db.batch([store.touchIdentity(ctx.db, arrival.identityId, ctx.now())]);
   return enter(ctx, user, { sessionKind, method: "provider" });

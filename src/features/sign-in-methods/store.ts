@@ -62,6 +62,15 @@ export async function listIdentities(db: Database, userId: string): Promise<Iden
     .limit(100);
 }
 
+/** Does it still open this person's account? */
+export async function opensAccount(db: Database, identity: { id: string; userId: string }): Promise<boolean> {
+  const [row] = await db
+    .select({ id: signInIdentities.id })
+    .from(signInIdentities)
+    .where(and(eq(signInIdentities.id, identity.id), eq(signInIdentities.userId, identity.userId)));
+  return row !== undefined;
+}
+
 export function insertIdentity(db: Database, row: typeof signInIdentities.$inferInsert): Statement {
   return db.insert(signInIdentities).values(row);
 }

@@ -81,6 +81,8 @@ async function promote(
   if (!row?.workspace) throw new Problem("no-personal-workspace", { detail: "A sub-user cannot belong to staff." });
   const staff = staffOf(ctx);
   if (!outranks(staff, row.user.role)) throw new Problem("staff-rank");
+  // Anybody may have registered with the address of somebody who is about to be made staff.
+  if (row.user.emailVerifiedAt === null) throw new Problem("staff-email-unverified");
   await commitMember(ctx, row, {
     statement: changePerson(ctx, id, { change: post, roles: rolesBelow(staff) }),
     action: "staff.member-added",

@@ -255,6 +255,19 @@ describe("the outbox", () => {
     expect((await superadmin.call("GET", query)).body.items[0].text).toContain("482913");
   });
 
+  it("shows to superadmins alone, too, what was mailed about staff to an address that nobody has", async () => {
+    const [admin, superadmin] = [await signUp(), await signUp()];
+    await makeStaff(admin, "admin");
+    await makeStaff(superadmin, "superadmin");
+    const to = `${crypto.randomUUID()}@example.com`;
+    const body = { new_email: to, current_password: superadmin.password };
+    expect((await superadmin.call("PUT", "/v1/users/email", { body })).status).toBe(200);
+    expect(await mailsTo(to)).toHaveLength(1);
+    const query = `/v1/admin/outbox?to=${encodeURIComponent(to)}`;
+    expect((await admin.call("GET", query)).body.items).toMatchObject([{ template: "email-change", text: null }]);
+    expect((await superadmin.call("GET", query)).body.items[0].text).toContain("confirms it");
+  });
+
   it("forgets mails and notifications after the days that the settings name", async () => {
     const person = await signUp();
     await mailTo(person.email);

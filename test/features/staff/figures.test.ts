@@ -144,7 +144,11 @@ describe("system prompts", () => {
   it("come with the product, are replaced by versions, and are never lost", async () => {
     const styles = (await team.admin.call("GET", "/v1/admin/system-prompts")).body.items;
     expect(styles.map((item: { rType: string }) => item.rType)).toEqual(["bpe", "bcot", "hcot", "react", "tot"]);
-    for (const item of styles) expect(item.prompt.length).toBeGreaterThan(200);
+    for (const { rType } of styles) {
+      const { history } = (await team.admin.call("GET", `/v1/admin/system-prompts?rType=${rType}`)).body;
+      expect(history.at(-1)).toMatchObject({ version: 0, changedBy: null });
+      expect(history.at(-1).prompt.length).toBeGreaterThan(200);
+    }
     const put = (prompt: string) => team.admin.call("PUT", "/v1/admin/system-prompts/tot", { body: { prompt } });
     const first = await put("Grow a tree.");
     expect(first.body).toMatchObject({ rType: "tot", prompt: "Grow a tree.", changedBy: team.admin.userId });

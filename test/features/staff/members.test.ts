@@ -1,6 +1,6 @@
 /** Who makes whom a member of staff, and that the last superadmin stays. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { bindings, call, signUp } from "#test/support/harness";
+import { bindings, call, type Person, signUp } from "#test/support/harness";
 import { lastEntry, makeTeam, type Team, withRole } from "./team.ts";
 
 let team: Team;
@@ -11,6 +11,23 @@ beforeAll(async () => {
 
 const address = () => `staff-${crypto.randomUUID()}@example.com`;
 const password = "plenty of words here";
+
+const proven = (person: Person) =>
+  bindings.DB.prepare("update users set email_verified_at = 1 where id = ?").bind(person.userId).run();
+
+describe("an account whose address nobody has proven", () => {
+  it.each([
+    ["/v1/admin/admins", "superadmin"],
+    ["/v1/support/staff", "admin"],
+  ] as const)("gets no role at %s: anybody may have registered with it", async (path, level) => {
+    const [asker, person] = [await withRole(level), await signUp()];
+    const appoint = () => asker.call("POST", path, { body: { email: person.email } });
+    expect(await appoint()).toMatchObject({ status: 409, body: { code: "staff-email-unverified" } });
+    expect((await person.call("GET", "/v1/auth/me")).body.role).toBe("user");
+    await asker.call("PATCH", `/v1/admin/users/${person.userId}`, { body: { isVerified: true } });
+    expect(await appoint()).toMatchObject({ status: 201, body: { id: person.userId } });
+  });
+});
 
 describe("admins", () => {
   it("are made by superadmins alone, with an account of their own or an existing one", async () => {
@@ -29,6 +46,7 @@ describe("admins", () => {
     const signedIn = await call("POST", "/v1/auth/login", { body: { email, password } });
     expect((await call("GET", "/v1/admin/stats", { as: signedIn.body.access_token })).status).toBe(200);
     const person = await signUp();
+    await proven(person);
     const raised = await team.superadmin.call("POST", "/v1/admin/admins", {
       body: { email: person.email, role: "superadmin" },
     });

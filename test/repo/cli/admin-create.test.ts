@@ -121,7 +121,10 @@ describe("npm run admin:create", { timeout: 120_000 }, () => {
       "insert into users (id, email, name, password_phc, created_at, updated_at) values ('usr_1', 'ada@example.com', 'Ada', 'kept', 1, 1)",
     );
     database.close();
-    const { status, text } = await run(project, ["--email", "ada@example.com"], "");
+    const refused = await run(project, ["--email", "ada@example.com"], "");
+    expect([refused.status, refused.text]).toEqual([1, expect.stringContaining("--trust-address")]);
+    expect(rows(project, "select role from users")).toEqual([{ role: "user" }]);
+    const { status, text } = await run(project, ["--email", "ada@example.com", "--trust-address"], "");
     expect([status, text]).toEqual([0, expect.stringContaining("with the password of the account")]);
     expect(rows(project, "select role, password_phc from users")).toEqual([
       { role: "superadmin", password_phc: "kept" },
@@ -129,6 +132,17 @@ describe("npm run admin:create", { timeout: 120_000 }, () => {
     expect(rows(project, "select before, after from audit_log")).toEqual([
       { before: '{"role":"user"}', after: '{"role":"superadmin"}' },
     ]);
+  });
+
+  it("gives an account that has proven its address the role without more ado", async () => {
+    const project = makeProject();
+    const database = new DatabaseSync(project.database);
+    database.exec(
+      "insert into users (id, email, name, password_phc, email_verified_at, created_at, updated_at) values ('usr_1', 'ada@example.com', 'Ada', 'kept', 1, 1, 1)",
+    );
+    database.close();
+    expect((await run(project, ["--email", "ada@example.com"], "")).status).toBe(0);
+    expect(rows(project, "select role from users")).toEqual([{ role: "superadmin" }]);
   });
 
   it("asks the deployed database when told to", async () => {

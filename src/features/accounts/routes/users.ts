@@ -173,7 +173,7 @@ export const userRoutes = [
     summary: "Everything about the person, as one JSON document",
     access: "session",
     homeOnly: true,
-    problems: ["user-not-found"],
+    problems: ["user-not-found", "rate-limited"],
     produces: {
       "application/json":
         "Profile, sessions, keys, files, conversions, jobs, notices and acts; no list is longer than 20,000.",

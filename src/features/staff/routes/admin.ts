@@ -113,7 +113,7 @@ export const adminRoutes = [
     path: "/v1/admin/admins",
     summary: "Make an account an admin or a superadmin, or make an account for one",
     description:
-      "With the address alone, an existing account gets the role and its sessions end. With a password, an account is made. Nobody sets the password of an existing account.",
+      "With the address alone, an existing account that has proven it gets the role and its sessions end. With a password, an account is made. Nobody sets the password of an existing account.",
     access: "staff:own",
     body: newAdminBody,
     returns: staffMemberShape,
@@ -125,6 +125,7 @@ export const adminRoutes = [
       "hashing-busy",
       "staff-rank",
       "no-personal-workspace",
+      "staff-email-unverified",
       "staff-member-not-found",
     ],
     handle: (ctx, { body }) => members.addAdmin(ctx, body),

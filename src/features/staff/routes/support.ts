@@ -48,6 +48,7 @@ export const supportRoutes = [
       "hashing-busy",
       "staff-rank",
       "no-personal-workspace",
+      "staff-email-unverified",
       "staff-member-not-found",
     ],
     handle: (ctx, { body }) => members.addSupport(ctx, body),
