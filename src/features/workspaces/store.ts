@@ -8,7 +8,6 @@ import { auditLog, jobs } from "#core/tables";
 import type { LimitOverrides, PlanName } from "#core/plans";
 import type { SubUserGrant } from "#core/sub-user";
 import { users } from "#features/accounts/tables";
-import { subUsers } from "#features/sub-users/tables";
 import { apiKeys } from "#features/api-keys/tables";
 import { workspaceInvitations, workspaceMembers, type WorkspaceRow, workspaces } from "./tables.ts";
 
@@ -24,47 +23,41 @@ export interface Membership {
   emailVerifiedAt: number | null;
 }
 
-/** What an active person has in a living workspace; null for everybody and everything else. A sub-user has its parent workspace only. */
+interface MembershipRow extends Pick<Membership, "workspaceId" | "role" | "plan" | "emailVerifiedAt"> {
+  overrides: string;
+  permissions: string | null;
+  limits: string | null;
+}
+
+/**
+ * What an active person has in a living workspace; null for everybody and everything else. A sub-user has its parent workspace only.
+ * Every request that memory cannot answer asks this, and having the text built of the tables each time was a quarter of the whole check.
+ */
 export async function findMembership(db: Database, userId: string, workspaceId: string): Promise<Membership | null> {
-  const wanted =
-    workspaceId === personalWorkspaceId(userId)
-      ? sql`coalesce(${users.parentWorkspaceId}, ${workspaceId})`
-      : workspaceId;
-  const [row] = await db
-    .select({
-      workspaceId: workspaces.id,
-      role: workspaceMembers.role,
-      plan: workspaces.plan,
-      overrides: workspaces.limitOverrides,
-      emailVerifiedAt: users.emailVerifiedAt,
-      permissions: subUsers.permissions,
-      limits: subUsers.limits,
-    })
-    .from(users)
-    .innerJoin(workspaces, eq(workspaces.id, wanted))
-    .leftJoin(
-      workspaceMembers,
-      and(
-        eq(workspaceMembers.workspaceId, workspaces.id),
-        eq(workspaceMembers.userId, users.id),
-        isNull(users.parentWorkspaceId),
-      ),
-    )
-    .leftJoin(
-      subUsers,
-      and(eq(subUsers.userId, users.id), eq(subUsers.workspaceId, users.parentWorkspaceId), eq(subUsers.active, true)),
-    )
-    .where(
-      and(
-        eq(users.id, userId),
-        eq(users.status, "active"),
-        isNull(workspaces.deletedAt),
-        or(isNotNull(workspaceMembers.role), eq(subUsers.workspaceId, workspaces.id)),
-      ),
-    );
+  const isPersonal = workspaceId === personalWorkspaceId(userId);
+  const wanted = isPersonal ? sql`coalesce(u.parent_workspace_id, ${workspaceId})` : sql`${workspaceId}`;
+  const [row] = await db.all<MembershipRow>(sql`
+    select w.id workspaceId, m.role, w.plan, w.limit_overrides overrides, u.email_verified_at emailVerifiedAt,
+      s.permissions, s.limits
+    from users u
+    join workspaces w on w.id = ${wanted}
+    left join workspace_members m on m.workspace_id = w.id and m.user_id = u.id and u.parent_workspace_id is null
+    left join sub_users s on s.user_id = u.id and s.workspace_id = u.parent_workspace_id and s.active = 1
+    where u.id = ${userId} and u.status = 'active' and w.deleted_at is null
+      and (m.role is not null or s.workspace_id = w.id)`);
   if (!row) return null;
-  const { permissions, limits, ...membership } = row;
-  return { ...membership, subUser: permissions && limits ? { permissions, limits } : null };
+  const { permissions, limits, overrides, ...membership } = row;
+  return {
+    ...membership,
+    overrides: JSON.parse(overrides) as LimitOverrides,
+    subUser:
+      permissions !== null && limits !== null
+        ? {
+            permissions: JSON.parse(permissions) as SubUserGrant["permissions"],
+            limits: JSON.parse(limits) as SubUserGrant["limits"],
+          }
+        : null,
+  };
 }
 
 export function insertPersonalWorkspace(

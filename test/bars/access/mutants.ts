@@ -32,8 +32,8 @@ export const mutants: AccessMutant[] = [
     patches: [
       {
         file: memberships,
-        find: "or(isNotNull(workspaceMembers.role), eq(subUsers.workspaceId, workspaces.id)),",
-        replace: "",
+        find: "\n      and (m.role is not null or s.workspace_id = w.id)`",
+        replace: "`",
       },
     ],
   },
@@ -43,8 +43,8 @@ export const mutants: AccessMutant[] = [
     patches: [
       {
         file: memberships,
-        find: '        eq(users.status, "active"),\n        isNull(workspaces.deletedAt),',
-        replace: '        eq(users.status, "active"),',
+        find: "u.status = 'active' and w.deleted_at is null",
+        replace: "u.status = 'active'",
       },
     ],
   },
