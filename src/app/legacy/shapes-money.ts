@@ -13,6 +13,8 @@ export const moneyAnswers = {
       display_name: plan["display_name"],
       price_monthly: plan["price_monthly"],
       monthly_tokens: plan["monthly_tokens"],
+      // Pages to pay on are opened here: no client needs the payment company's own name of a price.
+      stripe_price_id: null,
       rate_limit_per_minute: plan["rate_limit_per_minute"],
       features: plan["features"],
       is_active: true,

@@ -65,7 +65,14 @@ function respond(customers: Map<string, Customer>, call: string, query: URLSearc
   if (call.startsWith("GET /v1/products/")) return { id: "overtone", object: "product" };
   if (call === "POST /v1/prices") return { id: "price_1", object: "price" };
   if (call === "POST /v1/checkout/sessions")
-    return { id: "cs_1", object: "checkout.session", url: "https://checkout.example.com/", expires_at: 2_000_000_000 };
+    return {
+      id: "cs_1",
+      object: "checkout.session",
+      status: "open",
+      url: "https://checkout.example.com/",
+      expires_at: 2_000_000_000,
+      metadata: {},
+    };
   if (call === "GET /v1/subscriptions" && customer)
     return list(stateOf(customer).subscriptions.map((subscription) => wireSubscription(customer.id, subscription)));
   if (call === "GET /v1/invoices" && customer) {

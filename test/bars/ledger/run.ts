@@ -12,10 +12,10 @@ import { readState } from "../state.ts";
 import { type Act, door, mutants } from "./patches.ts";
 import { act, type Books, type Counts, newBooks, settledSum, shortTtlMs, startWork } from "./work.ts";
 
-const full: Counts = { charges: 2_000, kills: 50, clients: 24, promises: 4 };
-const reduced: Counts = { charges: 300, kills: 6, clients: 24, promises: 2 };
+const full: Counts = { crowds: 2, charges: 2_000, kills: 50, clients: 24, promises: 4 };
+const reduced: Counts = { crowds: 1, charges: 200, kills: 3, clients: 24, promises: 1 };
 /** A mutant shows itself by then, or not at all. */
-const least: Counts = { charges: 160, kills: 2, clients: 24, promises: 1 };
+const least: Counts = { crowds: 1, charges: 160, kills: 2, clients: 24, promises: 1 };
 
 const parallel = 200;
 const room = { limit: 2_000, amount: 100, fits: 20 };
@@ -74,12 +74,12 @@ async function standing(crew: Crew, { token }: Person): Promise<Standing> {
   return { used: body.used, reserved: body.reserved };
 }
 
-/** 200 at once against a balance for 20; then everything is left behind, and again there is room for 20. */
+/** 200 at once against a balance for 20; then everything is left behind and nothing is held, so that again there is room for 20. */
 async function checkCrowd(scene: Scene, person: Person): Promise<number[]> {
-  const { crew, violations } = scene;
+  const { crew, violations, counts } = scene;
   const books = newBooks(person, room.limit);
   const rounds: number[] = [];
-  for (const round of [1, 2]) {
+  for (let round = 1; round <= counts.crowds; round += 1) {
     const asked = Array.from({ length: parallel }, (_, index) =>
       act(crew, books, { act: "reserve", id: `crowd-${round}-${index}`, amount: room.amount, ttlMs: shortTtlMs }),
     );
@@ -183,7 +183,7 @@ function resultOf({ counts, violations, crew }: Scene, { admitted, books, restar
   const sorted = restartSeconds.toSorted((a, b) => a - b);
   return {
     ok: violations.length === 0,
-    counts: { charges: counts.charges, kills: counts.kills + counts.promises },
+    counts: { crowds: counts.crowds, charges: counts.charges, kills: counts.kills + counts.promises },
     parallel,
     admitted,
     settled: total(({ settled }) => settled.size),

@@ -4,6 +4,8 @@ import { call, type Crew } from "../crash/client.ts";
 import type { Person } from "../people.ts";
 
 export interface Counts {
+  /** How often 200 ask at once, each time after the ones before gave up. */
+  crowds: number;
   charges: number;
   kills: number;
   clients: number;
