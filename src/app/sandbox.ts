@@ -4,6 +4,8 @@
  */
 import type { Bindings } from "#core/env";
 import type { Outbound } from "#core/outbound";
+// Not with the first request to it: in one file, what a module imported later imports waits in functions of its own, and that is the ORM here.
+import { answerSandbox } from "#sandbox/index";
 import type { AppCtx, Execution } from "./app-context.ts";
 
 type Dispatch = (request: Request, env: Bindings, execution: Execution) => Response | Promise<Response>;
@@ -15,9 +17,7 @@ export function registerDispatch(given: Dispatch): void {
   dispatch = given;
 }
 
-/** Loaded with the first request to it, never with the Worker. */
 export async function answerFromSandbox(ctx: AppCtx, request: Request): Promise<Response> {
-  const { answerSandbox } = await import("#sandbox/index");
   const deliver = async (delivery: Request): Promise<Response> => {
     if (!dispatch) throw new Error("no HTTP side is registered");
     return dispatch(delivery, ctx.env, ctx.execution);

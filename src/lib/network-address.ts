@@ -110,7 +110,7 @@ export function isWithin(inner: AddressRange, outer: AddressRange): boolean {
 }
 
 /** Not globally reachable, or a door to what is not (IANA's special-purpose registries of IPv4 and IPv6). */
-const unreachableRanges = [
+const unreachableRanges = rangesOf(
   "0.0.0.0/8",
   "10.0.0.0/8",
   "100.64.0.0/10",
@@ -128,17 +128,29 @@ const unreachableRanges = [
   "198.51.100.0/24",
   "203.0.113.0/24",
   "224.0.0.0/3",
-].map(readRange);
+);
 
 /** Of IPv6 only what is handed out to be reached: the rest holds loopback, mapped, translated, local and multicast addresses. */
-const globalUnicast = readRange("2000::/3");
-const unreachableGlobal = ["2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"].map(readRange);
+const globalUnicast = rangesOf("2000::/3");
+const unreachableGlobal = rangesOf("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20");
+
+/** Read when they are first asked for, not at each start of the Worker. Throws for one that is no range. */
+function rangesOf(...texts: string[]): () => readonly AddressRange[] {
+  let ranges: AddressRange[] | null = null;
+  return () => {
+    ranges ??= texts.map((text) => {
+      const range = readRange(text);
+      if (!range) throw new Error(`${text} is no range`);
+      return range;
+    });
+    return ranges;
+  };
+}
 
 /** May the address be on the public internet? False for what is no address. */
 export function isPublicAddress(text: string): boolean {
   const bytes = readAddress(text);
   if (!bytes) return false;
-  const inAny = (ranges: readonly (AddressRange | null)[]) =>
-    ranges.some((range) => range !== null && contains(range, bytes));
-  return bytes.length === 4 ? !inAny(unreachableRanges) : inAny([globalUnicast]) && !inAny(unreachableGlobal);
+  const inAny = (ranges: () => readonly AddressRange[]) => ranges().some((range) => contains(range, bytes));
+  return bytes.length === 4 ? !inAny(unreachableRanges) : inAny(globalUnicast) && !inAny(unreachableGlobal);
 }

@@ -33,7 +33,7 @@ const mutants: OutboundMutant[] = [
     patches: [
       {
         file: addresses,
-        find: "inAny([globalUnicast]) && !inAny(unreachableGlobal)",
+        find: "inAny(globalUnicast) && !inAny(unreachableGlobal)",
         replace: "bytes.length === 16",
       },
     ],
