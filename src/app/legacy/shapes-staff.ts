@@ -110,8 +110,8 @@ const older = (member: string, rename: (item: Json) => Json) => (value: Json) =>
   nextCursor: value["nextCursor"],
 });
 
-export const staffAnswers = {
-  people: (value: Json): Json => ({
+function people(value: Json): Json {
+  return {
     success: true,
     users: list(value["items"]).map(olderPerson),
     total: value["total"],
@@ -123,7 +123,13 @@ export const staffAnswers = {
       total: value["total"],
       total_pages: Math.ceil(Number(value["total"]) / Number(value["pageSize"])),
     },
-  }),
+  };
+}
+
+export const staffAnswers = {
+  people,
+  /** Published under its old path: both ways to read it. */
+  helpedPeople: (value: Json): Json => ({ ...value, ...people(value) }),
   barePeople: (value: Json): unknown => list(value["items"]).map(olderPerson),
   person: (value: Json): Json => ({ success: true, user: olderPerson(value), ...olderPerson(value) }),
   staffMember: (value: Json): Json => ({ success: true, ...olderMember(value), admin: olderMember(value) }),

@@ -37,6 +37,10 @@ const panel: Alias[] = [
 const support: Alias[] = [
   b("POST /v1/support/login", "/v1/auth/login", { body: "supportSignIn", answer: "staffSession" }),
   b("POST /v1/support/create", "/v1/support/staff", { body: "newSupport", answer: "staffMember" }),
+  b("GET /v1/support/profile", "/v1/support/profile", { answer: "staffMember" }),
+  b("GET /v1/support/users", "/v1/support/users", { answer: "helpedPeople" }),
+  b("GET /v1/support/users/:id", helped, { answer: "person" }),
+  b("POST /v1/support/users/:id/reset-password", `${helped}/reset-password`, { answer: "success" }),
   b("PUT /v1/support/users/:id", helped, { toMethod: "PATCH", body: "personChange", answer: "person" }),
   b("PUT /v1/support/users/:id/credits", helped, { toMethod: "PATCH", body: "credits", answer: "person" }),
   b("PUT /v1/support/users/:id/plan", `${helped}/plan`, { toMethod: "POST", body: "planName", answer: "person" }),

@@ -3,17 +3,47 @@ import { type Cast, newAddress, newcomer, newName, newSecret } from "./cast.ts";
 import { checkMembers, type Json, type LegacyClient } from "./client.ts";
 import { signInStaff } from "./panel.ts";
 
+const basic = {
+  user_id: "string",
+  email: "string",
+  name: "string",
+  username: "string|null",
+  user_type: "string",
+  subscription_plan: "string",
+  is_active: "boolean",
+  is_verified: "boolean",
+};
+/** What only advanced ones see. */
+const hidden = ["about_me", "hobbies", "access_rtype", "additional_notes"];
+
 export async function replaySupport(client: LegacyClient, { url, superadmin }: Cast): Promise<void> {
   const somebody = await newcomer(url);
   const token = await appoint(client, { admin: superadmin.token, level: "support" });
   const path = `/v1/support/users/${somebody.userId}`;
   await client.call("POST", "/v1/support/login", 403, { body: { email: somebody.email, password: somebody.password } });
   const profile = await client.call("GET", "/v1/support/profile", 200, { token });
-  checkMembers(client, "support profile", profile.body, { id: "string", email: "string", level: "string" });
+  checkMembers(client, "support profile", profile.body, {
+    success: "boolean",
+    staff_id: "string",
+    username: "string",
+    name: "string",
+    email: "string",
+    staff_level: "string",
+    permissions: "array",
+    is_active: "boolean",
+  });
   const permissions = await client.call("GET", "/v1/support/permissions", 200, { token });
   checkMembers(client, "support permissions", permissions.body, { permissions: "array", level: "string" });
-  await client.call("GET", "/v1/support/users?page=1&page_size=2", 200, { token });
-  await client.call("GET", path, 200, { token });
+  const list = await client.call("GET", "/v1/support/users?page=1&page_size=2", 200, { token });
+  checkMembers(client, "support users", list.body, { success: "boolean", users: "array", total: "number" });
+  checkMembers(client, "support users[]", list.body?.users?.[0], basic);
+  const one = await client.call("GET", path, 200, { token });
+  checkMembers(client, "support user", one.body, { ...basic, credits: "object", limits: "object", level: "string" });
+  checkMembers(client, "support user.credits", one.body?.credits, { main: "number", reset: "number" });
+  client.check(
+    hidden.every((name) => one.body?.[name] === undefined),
+    "answer: support sees what advanced ones see",
+  );
   const limited = await client.call("PUT", path, 200, { token, body: { limits: { reset: 3 } } });
   client.check(limited.body?.user?.limits?.reset === 3, "answer: the limit was not changed");
   await client.call("PUT", path, 403, { token, body: { additional_notes: "not for this level" } });
@@ -24,7 +54,8 @@ export async function replaySupport(client: LegacyClient, { url, superadmin }: C
   const planned = await client.call("PUT", `${path}/plan`, 200, { token, body: { subscription_plan: "pro" } });
   client.check(planned.body?.subscription_plan === "pro", "answer: the plan was not changed");
   await client.call("PUT", `${path}/plan`, 422, { token, body: { subscription_plan: "gold" } });
-  await client.call("POST", `${path}/reset-password`, 200, { token });
+  const mailed = await client.call("POST", `${path}/reset-password`, 200, { token });
+  checkMembers(client, "reset-password", mailed.body, { success: "boolean", message: "string" });
   await client.call("PUT", `/v1/support/users/${superadmin.userId}`, 403, { token, body: { limits: { reset: 3 } } });
   await replayNewLevel(client, { admin: superadmin.token, path });
 }
@@ -33,9 +64,10 @@ export async function replaySupport(client: LegacyClient, { url, superadmin }: C
 async function replayNewLevel(client: LegacyClient, { admin, path }: { admin: string; path: string }): Promise<void> {
   const token = await appoint(client, { admin, level: "new" });
   const seen = await client.call("GET", path, 200, { token });
+  checkMembers(client, "seen by a new one", seen.body, basic);
   client.check(
-    seen.body?.limits === undefined && seen.body?.notes === undefined,
-    "answer: a new one of support sees limits or notes",
+    ["credits", "limits", "level", ...hidden].every((name) => seen.body?.[name] === undefined),
+    "answer: a new one of support sees more than the basic fields",
   );
   await client.call("PUT", path, 403, { token, body: { limits: { reset: 4 } } });
   await client.call("PUT", `${path}/credits`, 403, { token, body: { credits: 4 } });

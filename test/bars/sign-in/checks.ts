@@ -228,7 +228,7 @@ const takeOver: Check = {
       {
         provider: "one",
         link_ticket: ticket,
-        password,
+        password: stranger.password,
         redirect_uri: editor,
         code_challenge: makeVerifier().challenge,
       },
@@ -237,6 +237,7 @@ const takeOver: Check = {
     expect("take-over by a ticket: refused", tried.status === 401, tried);
     const anybody = await send(product, "/v1/auth/oauth/initiate", { provider: "one", link: true });
     expect("linking without a session: refused", anybody.status === 401, anybody);
+    const { password } = owner;
     const lured = await travel(product, { subject, token: owner.token, more: { link_ticket: ticket, password } });
     const luredCode = { code: returned(await land(lured)).get("code") ?? "", code_verifier: lured.verifier };
     const byStranger = await send(product, "/v1/auth/token", luredCode, stranger.token);
@@ -245,7 +246,11 @@ const takeOver: Check = {
     expect("linking by the owner: done", linked.status === 200 && linked.body.identity?.provider === "one", linked);
     const entered = await signIn(product, { subject });
     expect("linked: opens the owner's account", entered.body.user?.id === owner.userId, entered);
-    const again = await travel(product, { subject, token: stranger.token, more: { link: true, password } });
+    const again = await travel(product, {
+      subject,
+      token: stranger.token,
+      more: { link: true, password: stranger.password },
+    });
     const taken = returned(await land(again)).get("error");
     expect("linked: to one person only", taken === "identity-taken", taken);
     const other = newAccount(product);
