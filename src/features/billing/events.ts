@@ -3,11 +3,11 @@
  * a new one is kept together with the job that looks at what it hints at.
  */
 import type { Ctx } from "#core/context";
-import { commitWithJobs } from "#core/job";
+import { commitWithJobs, type Enqueued } from "#core/job";
 import { Problem } from "#core/problem";
 import { readSubscriptionJob } from "./jobs/read-subscription.ts";
 import { requirePayments } from "./service.ts";
-import { hasEvent, insertEvent, workspaceOfCustomer } from "./store.ts";
+import { hasEvent, insertEvent, noneWaits, workspaceOfCustomer } from "./store.ts";
 
 const maxBodyBytes = 524_288;
 /** Signatures are some hundred characters; each one in the header is checked. */
@@ -22,7 +22,7 @@ export async function receiveEvent(ctx: Ctx, request: Request): Promise<{ receiv
   const { provider } = payments;
   if (await hasEvent(ctx, provider, event.id)) return { received: true, duplicate: true };
   const workspaceId = event.customerId === null ? null : await workspaceOfCustomer(ctx, provider, event.customerId);
-  const work = workspaceId === null ? [] : [readSubscriptionJob.row({ ...ctx, workspaceId }, { forEvents: true })];
+  const work = workspaceId === null ? [] : [readingOf(ctx, workspaceId)];
   try {
     await commitWithJobs(ctx, [insertEvent(ctx, provider, event, workspaceId)], work);
   } catch (error) {
@@ -31,6 +31,12 @@ export async function receiveEvent(ctx: Ctx, request: Request): Promise<{ receiv
     throw error;
   }
   return { received: true, duplicate: false };
+}
+
+/** A job that waits will see this event too, and one that runs may not: of a shower of events a few jobs take care. */
+function readingOf(ctx: Ctx, workspaceId: string): Enqueued {
+  const when = noneWaits(workspaceId, { name: readSubscriptionJob.name, at: ctx.now() });
+  return readSubscriptionJob.row({ ...ctx, workspaceId }, { forEvents: true }, { when });
 }
 
 async function readRaw(request: Request): Promise<string> {

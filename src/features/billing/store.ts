@@ -2,6 +2,7 @@
 import { and, asc, count, eq, gt, gte, inArray, isNull, lt, or, sql } from "drizzle-orm";
 import type { Database } from "#core/context";
 import type { Statement } from "#core/job";
+import type { Condition } from "#core/work";
 import type { PaymentEvent, Invoice } from "#adapters/payments/contract";
 import type { PaymentProvider } from "#adapters/payments/index";
 import { users } from "#features/accounts/tables";
@@ -148,6 +149,13 @@ export function insertEvent(ctx: Db, provider: PaymentProvider, event: PaymentEv
     receivedAt: at,
     processedAt: workspaceId === null ? at : null,
   });
+}
+
+/** A condition of SQL: no job of this name is about to run in the workspace. One that is put off to a later time does not count. */
+export function noneWaits(workspaceId: string, job: { name: string; at: number }): Condition {
+  // By the index of what is to be done: a workspace may have thousands of jobs that have ended.
+  return sql`not exists (select 1 from jobs indexed by jobs_by_state
+    where state = 'queued' and run_at <= ${job.at} and cancel_requested_at is null and workspace_id = ${workspaceId} and name = ${job.name})`;
 }
 
 export async function waitingEvents(ctx: Db, { workspaceId, provider }: AccountId, limit: number) {

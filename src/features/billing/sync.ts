@@ -156,10 +156,9 @@ async function invoices(ctx: Scoped, payments: Payments, about: AboutInvoices): 
   const ids = [...new Set(about.events.flatMap(({ invoiceId }) => invoiceId ?? []))];
   const known = await knownInvoices(ctx, ids);
   const told: Told = { statements: [], enqueued: [] };
-  for (const id of ids) {
-    const invoice = await payments.findInvoice(id);
-    if (!invoice || invoice.customerId !== about.before.customerId) continue;
-    const seen = known.get(id) ?? null;
+  for (const invoice of await readInvoices(payments, ids)) {
+    if (invoice.customerId !== about.before.customerId) continue;
+    const seen = known.get(invoice.id) ?? null;
     told.statements.push(keepInvoice(ctx, about.before, invoice));
     if (!about.billed || !isNews(seen, invoice)) continue;
     const more = tellOfInvoice(ctx, about.billed, invoice);
@@ -167,6 +166,18 @@ async function invoices(ctx: Scoped, payments: Payments, about: AboutInvoices): 
     told.enqueued.push(...more.enqueued);
   }
   return told;
+}
+
+/** An invocation has six connections at a time. */
+const inParallel = 5;
+
+async function readInvoices(payments: Payments, ids: readonly string[]): Promise<Invoice[]> {
+  const found: Invoice[] = [];
+  for (let from = 0; from < ids.length; from += inParallel) {
+    const some = await Promise.all(ids.slice(from, from + inParallel).map((id) => payments.findInvoice(id)));
+    found.push(...some.filter((invoice) => invoice !== null));
+  }
+  return found;
 }
 
 /** It was paid, or another try to collect it failed. */

@@ -2,8 +2,11 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { tick } from "#app/cron";
+import { runJob } from "#app/run-job";
+import { readSubscriptionJob } from "#features/billing/jobs/read-subscription";
 import { signatureOf } from "#sandbox/stripe/deliver";
-import { bindings, call, type Called, type Person, signUp } from "#test/support/harness";
+import { rows } from "#test/features/usage/support";
+import { bindings, call, type Called, type Person, signUp, systemContext } from "#test/support/harness";
 import { advance, audited, buy, current, customerOf, runJobs, secrets, stripe } from "./support.ts";
 
 const path = "/v1/subscriptions/webhooks/stripe";
@@ -80,6 +83,44 @@ describe("an event", () => {
       .bind(person.workspaceId)
       .first<{ made: number }>();
     expect(jobs?.made).toBeLessThanOrEqual(1);
+  });
+
+  it("in a shower of others is looked at by one job that waits, and each of them is", async () => {
+    const person = await signUp();
+    await buy(person, "pro");
+    const { workspaceId } = person;
+    const customer = await customerOf(person);
+    const made = () =>
+      rows("select id from jobs where workspace_id = ? and name = 'billing.read-subscription'", workspaceId);
+    const waiting = () =>
+      rows("select id from billing_events where workspace_id = ? and processed_at is null", workspaceId);
+    const ctx = systemContext();
+    const job = readSubscriptionJob.row({ ...ctx, workspaceId }, { forEvents: true });
+    // Nobody is told of it: it waits until this test runs it.
+    await ctx.db.batch([job.statement as never]);
+    const before = (await made()).length;
+    for (let count = 0; count < 45; count += 1) expect((await signed(eventOf(customer))).body.duplicate).toBe(false);
+    expect((await made()).length).toBe(before);
+    expect((await waiting()).length).toBe(45);
+    await runJob(ctx, job.jobId);
+    expect(await waiting()).toEqual([]);
+    await signed(eventOf(customer));
+    expect((await made()).length).toBe(before + 1);
+  });
+
+  it("waits for no job that was put off to a later time", async () => {
+    const person = await signUp();
+    await buy(person, "pro");
+    const { workspaceId } = person;
+    const ctx = systemContext();
+    const job = readSubscriptionJob.row({ ...ctx, workspaceId }, { forEvents: true });
+    await ctx.db.batch([job.statement as never]);
+    await bindings.DB.prepare("update jobs set run_at = ? where id = ?")
+      .bind(Date.now() + 600_000, job.jobId)
+      .run();
+    await signed(eventOf(await customerOf(person)));
+    const others = "select id from jobs where workspace_id = ? and name = 'billing.read-subscription' and id > ?";
+    expect(await rows(others, workspaceId, job.jobId)).toHaveLength(1);
   });
 
   it("is not believed: what it says of the subscription is read from Stripe", async () => {
