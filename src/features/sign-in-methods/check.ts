@@ -14,6 +14,7 @@ import { acceptStep, findTotp, hasActiveTotp, rewrapTotp, useRecoveryCode } from
 import type { TotpRow } from "./tables.ts";
 
 export { hasPassword, noPasswordPhc } from "./rules.ts";
+export { removeTotp } from "./totp-store.ts";
 
 const ticketMs = 5 * 60_000;
 const stepMs = 30_000;

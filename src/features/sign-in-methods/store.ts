@@ -107,8 +107,7 @@ export async function deleteIdentity(
 }
 
 /**
- * For a reset that proves an address for the first time: whoever registered with somebody else's address must not keep a way in. An
- * authenticator app stays, because it lets nobody in by itself.
+ * For a reset that proves an address for the first time: whoever registered with somebody else's address must not keep a way in.
  */
 export function dropUnprovenWays(db: Database, userId: string): Statement[] {
   return [

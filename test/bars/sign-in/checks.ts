@@ -237,12 +237,24 @@ const takeOver: Check = {
     expect("take-over by a ticket: refused", tried.status === 401, tried);
     const anybody = await send(product, "/v1/auth/oauth/initiate", { provider: "one", link: true });
     expect("linking without a session: refused", anybody.status === 401, anybody);
-    const { password } = owner;
-    const lured = await travel(product, { subject, token: owner.token, more: { link_ticket: ticket, password } });
+    const { challenge: code_challenge } = makeVerifier();
+    const bare = { provider: "one", link_ticket: ticket, redirect_uri: editor, code_challenge };
+    const session = await send(product, "/v1/auth/oauth/initiate", bare, owner.token);
+    const unproven = session.status === 403 && session.body.code === "recent-proof-required";
+    expect("linking by a session alone: refused", unproven, session);
+    const lured = await travel(product, {
+      subject,
+      token: owner.token,
+      more: { link_ticket: ticket, password: owner.password },
+    });
     const luredCode = { code: returned(await land(lured)).get("code") ?? "", code_verifier: lured.verifier };
     const byStranger = await send(product, "/v1/auth/token", luredCode, stranger.token);
     expect("take-over by another's session: refused", byStranger.status === 400, byStranger);
-    const linked = await signIn(product, { subject, token: owner.token, more: { link_ticket: ticket, password } });
+    const linked = await signIn(product, {
+      subject,
+      token: owner.token,
+      more: { link_ticket: ticket, password: owner.password },
+    });
     expect("linking by the owner: done", linked.status === 200 && linked.body.identity?.provider === "one", linked);
     const entered = await signIn(product, { subject });
     expect("linked: opens the owner's account", entered.body.user?.id === owner.userId, entered);
@@ -257,7 +269,7 @@ const takeOver: Check = {
     const wrong = await travel(product, {
       subject: other.subject,
       token: owner.token,
-      more: { link_ticket: ticket, password },
+      more: { link_ticket: ticket, password: owner.password },
     });
     const unexpected = returned(await land(wrong)).get("error");
     expect("ticket for another identity: refused", unexpected === "identity-not-expected", unexpected);

@@ -28,6 +28,16 @@ const mutants: Record<string, Mutant> = {
       { file: `${methods}/rules.ts`, find: "allowedOrigins.includes(url.origin)", replace: "url.origin.length > 0" },
     ],
   },
+  "session-links": {
+    provenBy: "linking by a session alone",
+    patches: [
+      {
+        file: "src/features/accounts/recent-proof.ts",
+        find: `else if (hasPassword(user.passwordPhc)) throw missing("password");`,
+        replace: `else if (user.passwordPhc === "") throw missing("password");`,
+      },
+    ],
+  },
   "any-verifier": {
     provenBy: "verifier",
     patches: [

@@ -1,4 +1,5 @@
 /** Whoever registers with somebody else's address waits for its owner to come: then nothing of what was prepared lets anybody in. */
+import { Secret, TOTP } from "otpauth";
 import { describe, expect, it } from "vitest";
 import { signInArrived } from "#features/sign-in-methods/linking";
 import { makeAuthenticator } from "#test/features/sign-in-methods/authenticator";
@@ -82,6 +83,36 @@ describe("the first sign-in by a mailed code", () => {
     const { person, ways } = await prepared(bindings);
     await signInByCode(person, bindings);
     expect(await ways()).toEqual({ session: 200, password: 200, passkey: 200, elsewhere: 200, key: 200 });
+  });
+});
+
+describe("an authenticator app of whoever registered", () => {
+  async function withApp(env: Env): Promise<Person> {
+    const person = await signUp();
+    const body = { password: person.password };
+    const offer = await person.call("POST", "/v1/auth/totp/enroll", { body, env });
+    const code = TOTP.generate({ secret: Secret.fromBase32(offer.body.secret), timestamp: Date.now() });
+    expect((await person.call("POST", "/v1/auth/totp/verify", { body: { code }, env })).status).toBe(200);
+    return person;
+  }
+
+  async function enter(person: Person, env: Env) {
+    await call("POST", "/v1/auth/email-code", { env, body: { email: person.email } });
+    const body = { email: person.email, code: await askedCode(person.email, "sign-in-code") };
+    return call("POST", "/v1/auth/email-code/verify", { env, body });
+  }
+
+  it("keeps the owner of the address out nowhere that addresses have to be verified", async () => {
+    const person = await withApp(verifying);
+    expect((await enter(person, verifying)).status).toBe(200);
+  });
+
+  it("is asked for where they have not, and of a person whose address was proven before", async () => {
+    const needed = { status: 401, body: { code: "second-factor-required" } };
+    expect(await enter(await withApp(bindings), bindings)).toMatchObject(needed);
+    const person = await withApp(verifying);
+    await bindings.DB.prepare("update users set email_verified_at = 1 where id = ?").bind(person.userId).run();
+    expect(await enter(person, verifying)).toMatchObject(needed);
   });
 });
 
