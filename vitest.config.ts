@@ -2,6 +2,7 @@ import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-worker
 import { defineConfig } from "vitest/config";
 import { trim } from "./scripts/trim.ts";
 import { testSettings } from "./test/support/secrets.ts";
+import { EvenSequencer } from "./test/support/shards.ts";
 
 /** Two projects: `workers` runs in workerd with the real bindings of wrangler.toml, `repo` reads files in plain Node. */
 export default defineConfig(async () => {
@@ -9,6 +10,7 @@ export default defineConfig(async () => {
   return {
     test: {
       silent: "passed-only" as const,
+      sequence: { sequencer: EvenSequencer },
       projects: [
         {
           plugins: [
