@@ -24,7 +24,7 @@ const least: Counts = { workspaces: 6, eventsEach: 30 };
 const repeatedShare = 0.3;
 const forgedShare = 0.02;
 const parallel = 16;
-const settleSeconds = 600;
+const settleSeconds = 1_800;
 
 export const bar: Bar = { name: "billing", mutants, run };
 
