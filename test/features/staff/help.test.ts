@@ -17,7 +17,7 @@ describe("a new password", () => {
       expect((await team[level].call("POST", path)).body.code).toBe("staff-only");
     const answer = await team.support.call("POST", path);
     expect(answer.status, JSON.stringify(answer.body)).toBe(200);
-    expect(Object.keys(answer.body)).toEqual(["message"]);
+    expect(Object.keys(answer.body)).toEqual(["success", "message", "timestamp"]);
     expect((await person.call("GET", "/v1/auth/me")).status).toBe(401);
     const jobs = await bindings.DB.prepare("select count(*) as jobs from jobs where instr(payload, ?) > 0")
       .bind(person.email)
