@@ -180,7 +180,9 @@ async function storm({ stage, chance, address, violations }: Scene, { purpose, e
   const seen = new Map<number, number>();
   const worker = async () => {
     for (let guess = codes.pop(); guess !== undefined; guess = codes.pop()) {
-      const { status } = await post(`${stage.url}${purpose.guessPath}`, purpose.body(email, guess), address());
+      const { status } = await post(`${stage.url}${purpose.guessPath}`, purpose.body(email, guess), address()).catch(
+        lost,
+      );
       seen.set(status, (seen.get(status) ?? 0) + 1);
     }
   };
@@ -189,6 +191,12 @@ async function storm({ stage, chance, address, violations }: Scene, { purpose, e
   const strange = [...seen.keys()].filter((status) => status < 400 || (status >= 500 && status !== 503));
   if (strange.length > 0) violations.push(`answers: guesses at ${purpose.name} were answered ${strange.join(", ")}`);
   return seen;
+}
+
+/** A guess without an answer is a fault of its own, and no reason not to count those that were compared. */
+function lost(error: Error): { status: number } {
+  note(`codes: a guess got no answer: ${error.message}`);
+  return { status: 0 };
 }
 
 /** The tries that each living code's own record counted. Nothing is compared without being written there first. */
