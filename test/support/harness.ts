@@ -1,6 +1,7 @@
 /** Drives the Worker as its clients do: requests go to its `fetch` in this very isolate, against real bindings. */
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { expect } from "vitest";
 import type { AppCtx } from "#app/app-context";
 import { makeContext } from "#app/context";
 import type { Bindings } from "#core/env";
@@ -44,11 +45,19 @@ function encodeBody(body: unknown): { body: BodyInit | null; type: string | null
   return { body: JSON.stringify(body), type: "application/json" };
 }
 
+/** An address for each test file: sign-ins are limited by address, and the files that share a workerd would use up each other's. */
+function addressOfFile(): string {
+  let hash = 0;
+  for (const char of expect.getState().testPath ?? "") hash = (Math.imul(hash, 31) + (char.codePointAt(0) ?? 0)) >>> 0;
+  return `198.18.${(hash >>> 8) & 255}.${hash & 255}`;
+}
+
 /** Calls the Worker and waits for what it does after the answer. */
 export async function call(method: string, path: string, options: CallOptions = {}): Promise<Called> {
   const { body, type } = encodeBody(options.body);
   const headers = new Headers(options.headers);
   if (type && !headers.has("content-type")) headers.set("content-type", type);
+  if (!headers.has("cf-connecting-ip")) headers.set("cf-connecting-ip", addressOfFile());
   if (options.as) headers.set("authorization", `Bearer ${options.as}`);
   const execution = createExecutionContext();
   const request = new Request(`http://127.0.0.1:8787${path}`, { method: method.toUpperCase(), headers, body });
