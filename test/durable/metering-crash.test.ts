@@ -87,6 +87,18 @@ describe("after a crash", () => {
     expect(used + reserved).toBeLessThanOrEqual(100);
   });
 
+  it("holds nothing back for a lone reservation, nor for what was settled long after it", async () => {
+    const one = ledger(1_000);
+    await one.reserve("only", 30);
+    await one.rest();
+    await one.crash();
+    expect(await one.held()).toEqual({ used: 0, reserved: 30 });
+    await one.rest();
+    await one.settle("only", 10);
+    await one.crash();
+    expect(await one.held()).toEqual({ used: 10, reserved: 0 });
+  });
+
   it("equals what was before to the unit, once it had rested", async () => {
     const one = ledger(1_000);
     await Promise.all(times(20, (index) => one.reserve(`b${index}`, 7)));

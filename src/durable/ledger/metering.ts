@@ -176,7 +176,8 @@ function admit(state: State, asked: Asking, terms: Terms) {
     journal.writeFact(state.sql, "longest-ttl", String(terms.ttlMs));
   }
   if (admission.mustWrite) flush(state);
-  else writeWithin(state, journalMs);
+  // After a write, too: what it promised ahead is closed once it is quiet.
+  writeWithin(state, admission.mustWrite ? quietMs : journalMs);
   return admission;
 }
 
@@ -373,7 +374,7 @@ function flush(state: State): void {
   state.waiting = null;
   try {
     if (book.hasChanges(current)) {
-      raiseMarksUnlessQuiet(state);
+      fitMarks(state);
       const sends = current.events.length + current.notices.length > 0;
       state.storage.transactionSync(() => journal.writeChanges(state.sql, current));
       current.changed.counters.clear();
@@ -392,6 +393,8 @@ function flush(state: State): void {
   }
 }
 
-function raiseMarksUnlessQuiet(state: State): void {
+/** In a quiet while nothing is promised ahead: a restart would hold it back from everybody, for as long as a reservation may last. */
+function fitMarks(state: State): void {
   if (Date.now() - state.lastAdmissionMs < quietMs) raiseMarks(state.book);
+  else closeMarks(state.book);
 }
