@@ -24,8 +24,8 @@ const mutants: EnumerationMutant[] = [
     patches: [
       {
         file: `${accounts}/sign-in.ts`,
-        find: "await verifyAgainstNothing(ctx.objects.HASHER, password, hasherChoice(ctx))",
-        replace: "{ ok: true as const, matches: false, needsUpgrade: false }",
+        find: ": await verifyAgainstNothing(ctx.objects.HASHER, password, hasherChoice(ctx))",
+        replace: ": { ok: true as const, matches: false, needsUpgrade: false }",
       },
     ],
   },
