@@ -3,6 +3,8 @@
  * They know nothing of the product, and what they answer is never taken for the real thing: see `paymentProvider`.
  */
 import type { SandboxCtx } from "./context.ts";
+import { answerLlm } from "./llm/api.ts";
+import { answerSearch } from "./search/api.ts";
 import { page, stylesheet } from "./page.ts";
 import { answerApi } from "./stripe/api.ts";
 import { answerPage } from "./stripe/pages.ts";
@@ -20,6 +22,8 @@ export async function answerSandbox(ctx: SandboxCtx, request: Request): Promise<
     .filter(Boolean);
   if (company === "style.css") return stylesheet();
   if (company === "stripe" && rest[0] === "v1") return answerApi(ctx, request, rest.slice(1).join("/"));
+  if (company === "llm") return answerLlm(ctx, request, rest.join("/"));
+  if (company === "search") return answerSearch(request, rest.join("/"));
   if (company === "stripe") return answerPage(ctx, request, rest.join("/"));
   return page({ title: "Not found", status: 404, body: html`<p>No company is simulated here.</p>` });
 }
