@@ -11,6 +11,7 @@ import type {
   Settled,
 } from "./meters.ts";
 import type { HoldOutcome, HoldRequest, Ledger, Reconciled, ReconcileRequest } from "./object.ts";
+import type { LedgerCalls } from "./purse.ts";
 import type { MeterName, Totals } from "./rules.ts";
 
 export type {
@@ -25,6 +26,7 @@ export type {
   UsageEvent,
 } from "./meters.ts";
 export { createCallLeases, handBackCalls, takeApiCall } from "./call-leases.ts";
+export { leftBeside, putBack, settlePurses, takeFromPurse, type Ticket } from "./purse.ts";
 
 type Ledgers = DurableObjectNamespace<Ledger>;
 /** Every request names the workspace whose ledger it is for. */
@@ -103,6 +105,11 @@ export async function reserveMeters(ledgers: Ledgers, request: Of<ReserveRequest
 export async function chargeMeters(ledgers: Ledgers, request: Of<Asking>): Promise<Reserved> {
   const { workspaceId, ...rest } = request;
   return await objectNamed(ledgers, workspaceId, {}).chargeMeters(rest);
+}
+
+/** The ledgers as a purse asks them. */
+export function purseCalls(ledgers: Ledgers): LedgerCalls {
+  return { reserve: (request) => reserveMeters(ledgers, request), settle: (request) => settleMeters(ledgers, request) };
 }
 
 /** Charges what a reservation came to; what was more returns. Answers once it is on disk, and may be sent again. */

@@ -9,12 +9,16 @@ import {
   chargeMeters,
   type Line,
   type MeteredName,
+  purseCalls,
+  putBack,
   releaseMeters,
   reserveMeters,
   type Scopes,
   settleMeters,
   type Shortage,
   takeApiCall,
+  takeFromPurse,
+  type Ticket,
 } from "#durable/ledger/client";
 import { meterLimit, resourceOf, resources, shown } from "./rules.ts";
 
@@ -76,6 +80,25 @@ export async function reserveUsage(ctx: WorkspaceCtx, wanted: Wanted & { ttlMs: 
   const reserved = await reserveMeters(ctx.objects.LEDGER, { ...hold, ttlMs: wanted.ttlMs, nowMs: ctx.now() });
   if (!reserved.ok) throw quotaExceeded(reserved.short, ctx.now());
   return hold;
+}
+
+/**
+ * Sets aside all or nothing out of what this isolate holds for the same person, key and model, for work that comes often and ends soon. Give it back
+ * by `putBackUsage`, whatever happened. Throws `quota-exceeded`.
+ */
+export async function takeUsage(ctx: WorkspaceCtx, wanted: Omit<Wanted, "reservationId">): Promise<Ticket> {
+  const { reservationId: _, ...claim } = holdOf(ctx, { ...wanted, reservationId: "" });
+  const nowMs = ctx.now();
+  const newId = () => Buffer.from(ctx.random(12)).toString("hex");
+  const taken = await takeFromPurse(purseCalls(ctx.objects.LEDGER), claim, { nowMs, newId });
+  if (!taken.ok) throw quotaExceeded(taken.short, nowMs);
+  return taken.ticket;
+}
+
+/** Charges what the work came to (nothing: it failed); the settlement is written a moment later. */
+export function putBackUsage(ctx: Ctx, ticket: Ticket, used: Amounts): void {
+  const settlement = putBack(purseCalls(ctx.objects.LEDGER), ticket, used);
+  if (settlement) ctx.later(settlement);
 }
 
 /** Charges what the work came to; the rest returns. Repeating it changes nothing. */

@@ -7,10 +7,12 @@ import {
   grantBonus,
   handBackCalls,
   type MeterState,
+  purseCalls,
   readMeters,
   readScope,
   setRoom,
   setUsageAnchor,
+  settlePurses,
 } from "#durable/ledger/client";
 import { monthOf } from "#lib/usage-period";
 import { deliverUsage } from "./deliver.ts";
@@ -28,7 +30,19 @@ import type { ResourceUsage } from "./shapes.ts";
 import { findLimits, updateOverrides } from "./store.ts";
 
 export { deliverUsage } from "./deliver.ts";
-export { chargeApiCall, chargeCredits, chargeUsage, releaseUsage, reserveUsage, settleUsage } from "./quotas.ts";
+export { leftBeside, type Ticket } from "#durable/ledger/client";
+export {
+  type Amounts,
+  chargeApiCall,
+  chargeCredits,
+  chargeUsage,
+  type Hold,
+  putBackUsage,
+  releaseUsage,
+  reserveUsage,
+  settleUsage,
+  takeUsage,
+} from "./quotas.ts";
 export type { ResourceName } from "./rules.ts";
 export type { ResourceUsage } from "./shapes.ts";
 
@@ -56,6 +70,7 @@ export async function usageOf(ctx: Measured): Promise<Usage> {
   const nowMs = ctx.now();
   const limit = meterLimit("apiCalls", plan, overrides);
   await handBackCalls(ctx.objects.LEDGER, { workspaceId, limit, nowMs });
+  await settlePurses(purseCalls(ctx.objects.LEDGER), { workspaceId, nowMs });
   const { meters, storage } = await readMeters(ctx.objects.LEDGER, { workspaceId, nowMs });
   const month = meters.find(({ meter }) => meter === "aiTokens");
   const all = resourceNames.map((name): [ResourceName, ResourceUsage] => {
@@ -123,6 +138,7 @@ async function upToDate(ctx: WorkspaceCtx): Promise<void> {
   const { workspaceId, plan, overrides } = ctx;
   const limit = meterLimit("apiCalls", plan, overrides);
   await handBackCalls(ctx.objects.LEDGER, { workspaceId, limit, nowMs: ctx.now() });
+  await settlePurses(purseCalls(ctx.objects.LEDGER), { workspaceId, nowMs: ctx.now() });
   await deliverUsage(ctx, workspaceId);
 }
 
