@@ -3,6 +3,7 @@ import type { Settings } from "#core/env";
 import {
   type Outbound,
   type OutboundOptions,
+  type StreamOptions,
   type TenantAnswer,
   TenantCallError,
   type TenantOptions,
@@ -11,7 +12,7 @@ import { isPublicAddress } from "#lib/network-address";
 import { checkTenantUrl } from "#lib/tenant-url";
 
 type TenantSettings = Pick<Settings, "outboundTenantAllow" | "publicUrl" | "dnsOverHttpsUrl">;
-type Fetch = (request: Request) => Promise<Response>;
+type Fetch = (request: Request, options?: { redirect: "manual"; signal: AbortSignal }) => Promise<Response>;
 
 const dnsTimeoutMs = 3_000;
 const maxDnsAnswerBytes = 65_536;
@@ -19,7 +20,10 @@ const maxDnsAnswers = 100;
 const recordTypes = { a: 1, aaaa: 28 } as const;
 
 /** @param call the platform's `fetch` unless a test puts its own network there. */
-export function outboundOf(settings: TenantSettings, call: Fetch = (request) => fetch(request)): Outbound {
+export function outboundOf(
+  settings: TenantSettings,
+  call: Fetch = (request, options) => fetch(request, options),
+): Outbound {
   return {
     operator: (request: Request, { timeoutMs }: OutboundOptions) =>
       call(
@@ -28,8 +32,30 @@ export function outboundOf(settings: TenantSettings, call: Fetch = (request) => 
           signal: AbortSignal.any([request.signal, AbortSignal.timeout(timeoutMs)]),
         }),
       ),
+    operatorStream: (request, options) => withHeadersInTime(call, request, options),
     tenant: (request, options) => callTenant(settings, call, { request, options }),
+    tenantStream: (request, options) => callTenantStream(settings, call, { request, options }),
   };
+}
+
+/** The time-out ends with the headers: a signal that fires later would cut a stream that is well. */
+async function withHeadersInTime(
+  call: Fetch,
+  request: Request,
+  { headersTimeoutMs }: StreamOptions,
+): Promise<Response> {
+  const tooLate = new AbortController();
+  const timer = setTimeout(
+    () => tooLate.abort(new DOMException("No headers in time.", "TimeoutError")),
+    headersTimeoutMs,
+  );
+  try {
+    const signal = AbortSignal.any([request.signal, tooLate.signal]);
+    // Not a copy of the request: this is the path of every model call.
+    return await call(request, { redirect: "manual", signal });
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /**
@@ -42,15 +68,41 @@ async function callTenant(
   call: Fetch,
   { request, options }: { request: Request; options: TenantOptions },
 ): Promise<TenantAnswer> {
-  const rules = { allow: settings.outboundTenantAllow, publicUrl: settings.publicUrl };
-  const check = checkTenantUrl(request.url, rules);
-  if (!check.ok) throw new TenantCallError("refused", `The address is refused: ${check.reason}.`);
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(options.timeoutMs)]);
-  try {
-    if (!check.isAllowListed) await requirePublic(settings, call, { host: check.url.hostname, signal });
+  return translatingFaults(signal, async () => {
+    await requireCallable(settings, call, { request, signal });
     const answer = await call(new Request(request, { redirect: "manual", signal }));
     const body = await readAtMost(answer, options.bodyBytesMax);
     return { status: answer.status, headers: answer.headers, body };
+  });
+}
+
+async function callTenantStream(
+  settings: TenantSettings,
+  call: Fetch,
+  { request, options }: { request: Request; options: StreamOptions },
+): Promise<Response> {
+  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(options.headersTimeoutMs)]);
+  return translatingFaults(signal, async () => {
+    await requireCallable(settings, call, { request, signal });
+    return withHeadersInTime(call, request, options);
+  });
+}
+
+async function requireCallable(
+  settings: TenantSettings,
+  call: Fetch,
+  { request, signal }: { request: Request; signal: AbortSignal },
+): Promise<void> {
+  const rules = { allow: settings.outboundTenantAllow, publicUrl: settings.publicUrl };
+  const check = checkTenantUrl(request.url, rules);
+  if (!check.ok) throw new TenantCallError("refused", `The address is refused: ${check.reason}.`);
+  if (!check.isAllowListed) await requirePublic(settings, call, { host: check.url.hostname, signal });
+}
+
+async function translatingFaults<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
   } catch (error) {
     if (error instanceof TenantCallError) throw error;
     // The runtime's own words may name addresses inside.

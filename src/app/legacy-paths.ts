@@ -6,7 +6,9 @@ import type { AnswerShape, BodyShape } from "./legacy-shapes.ts";
 import { accounts } from "./legacy/accounts.ts";
 import { conversions } from "./legacy/conversions.ts";
 import { keys } from "./legacy/keys.ts";
+import { models } from "./legacy/models.ts";
 import { money } from "./legacy/money.ts";
+import { prompts } from "./legacy/prompts.ts";
 import { staff } from "./legacy/staff.ts";
 import { workspaces } from "./legacy/workspaces.ts";
 
@@ -31,4 +33,13 @@ export interface Alias {
   followUp?: string;
 }
 
-export const aliases: readonly Alias[] = [...conversions, ...keys, ...accounts, ...workspaces, ...money, ...staff];
+export const aliases: readonly Alias[] = [
+  ...conversions,
+  ...models,
+  ...prompts,
+  ...keys,
+  ...accounts,
+  ...workspaces,
+  ...money,
+  ...staff,
+];

@@ -1,6 +1,8 @@
 /** How older clients name things: pure renamings of a body before, and of an answer after, the published operation. */
 import { moneyAnswers } from "./legacy/shapes-money.ts";
 
+import { modelAnswers, modelBodies } from "./legacy/shapes-models.ts";
+
 import { keyAnswers, keyBodies } from "./legacy/shapes-keys.ts";
 
 import { workspaceAnswers, workspaceBodies } from "./legacy/shapes-workspaces.ts";
@@ -22,6 +24,7 @@ export const bodyShapes = {
   importedKey: (body: Json): Json => (body["keyType"] === "master" ? { format: 1, ...body } : body),
   ...workspaceBodies,
   ...keyBodies,
+  ...modelBodies,
 } as const;
 
 export type BodyShape = keyof typeof bodyShapes;
@@ -135,6 +138,7 @@ export const answerShapes = {
     };
   },
   ...keyAnswers,
+  ...modelAnswers,
 } as const satisfies Record<string, Mapper>;
 
 export type AnswerShape = keyof typeof answerShapes;

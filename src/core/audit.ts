@@ -105,6 +105,7 @@ const categories: Readonly<Record<string, AuditCategory>> = {
   passkey: "auth",
   plan: "billing",
   profile: "account",
+  "provider-key": "key",
   "second-factor": "auth",
   session: "auth",
   "sign-in": "auth",

@@ -64,6 +64,10 @@ interface Words<A extends Access, Params extends Schema, Query extends Schema> {
   query?: Query;
   /** Codes beyond those that every operation may answer with. */
   problems?: readonly ProblemCode[];
+  /** The largest JSON body, where it is not the usual mebibyte. */
+  bodyBytesMax?: number;
+  /** Errors leave in the shape that OpenAI's clients read, instead of as problem documents. */
+  errors?: "openai";
 }
 
 export interface EndpointSpec<
@@ -91,17 +95,21 @@ export interface EndpointSpec<
   handle(ctx: CtxOf<A>, input: Input<Params, Query, Body>): Promise<Result<Returns>> | Result<Returns>;
 }
 
-export interface RawEndpointSpec<A extends Access, Params extends Schema, Query extends Schema> extends Words<
-  A,
-  Params,
-  Query
-> {
+export interface RawEndpointSpec<
+  A extends Access,
+  Params extends Schema,
+  Query extends Schema,
+  Body extends Schema,
+> extends Words<A, Params, Query> {
+  body?: Body;
+  /** Bodies documented but read by the handler itself, from `request`. */
+  consumes?: Record<string, Shape>;
   /** Content types of the answer, each with what it is. */
   produces: Record<string, string>;
   /** The shape of an answer in JSON, where that is one of them. */
   returns?: Shape;
   status?: 200 | 302;
-  handle(ctx: CtxOf<A>, input: Input<Params, Query, undefined>): Promise<Response> | Response;
+  handle(ctx: CtxOf<A>, input: Input<Params, Query, Body>): Promise<Response> | Response;
 }
 
 /** An endpoint as the composition sees it: its types are settled where it was defined. */
@@ -136,8 +144,11 @@ export function endpoint<
 }
 
 /** For streams, downloads and redirects: the handler makes the `Response` itself. */
-export function rawEndpoint<A extends Access, Params extends Schema = undefined, Query extends Schema = undefined>(
-  spec: RawEndpointSpec<A, Params, Query>,
-): AnyEndpoint {
+export function rawEndpoint<
+  A extends Access,
+  Params extends Schema = undefined,
+  Query extends Schema = undefined,
+  Body extends Schema = undefined,
+>(spec: RawEndpointSpec<A, Params, Query, Body>): AnyEndpoint {
   return { kind: "raw", ...spec };
 }

@@ -6,6 +6,8 @@ import type { SessionStore } from "#durable/session-store/object";
 import type { RateLimiter } from "#durable/rate-limiter/object";
 import type { Ledger } from "#durable/ledger/object";
 import type { Hasher } from "#durable/hasher/object";
+import { type ModelProviderSetting, readModelProviders } from "./model-providers.ts";
+import { readSearch, type SearchSetting } from "./search-setting.ts";
 import type { JobMessage, Lane, LedgerMessage } from "./work.ts";
 
 export interface Bindings {
@@ -53,6 +55,10 @@ export interface Settings {
   mail: MailSettings;
   /** By name: `google`, `github`, or any other with its issuer (OpenID Connect discovery). */
   signInProviders: Record<string, SignInProvider>;
+  /** Whom model requests may be sent to, by name. */
+  modelProviders: Record<string, ModelProviderSetting>;
+  /** Whom research asks; null: nobody, and research finds nothing. */
+  search: SearchSetting | null;
   stripe: { secretKey: string; webhookSecret: string } | null;
   /** Without a slash at the end. */
   stripeApiBase: string;
@@ -132,16 +138,12 @@ function parse(env: Variables): Settings {
     mail: {
       transport: read("MAIL_TRANSPORT", oneOf("outbox", "cloudflare", "smtp", "resend"), "outbox"),
       from: read("FROM_EMAIL", text, "Overtone <no-reply@localhost>"),
-      smtp: {
-        host: read("SMTP_HOST", anything, ""),
-        port: read("SMTP_PORT", countUpTo(65_535), "465"),
-        username: read("SMTP_USERNAME", anything, ""),
-        password: read("SMTP_PASSWORD", anything, ""),
-        useTls: read("SMTP_USE_TLS", truth, "true"),
-      },
+      smtp: readSmtp(read),
       resendApiKey: read("RESEND_API_KEY", anything, ""),
     },
     signInProviders: read("SIGN_IN_PROVIDERS", signInProviders, "{}"),
+    modelProviders: readModelProviders(env, (words) => faults.push(words)),
+    search: readSearch(env, (words) => faults.push(words)),
     stripe: bothOrNone(env, read, { secretKey: "STRIPE_SECRET_KEY", webhookSecret: "STRIPE_WEBHOOK_SECRET" }),
     stripeApiBase: read("STRIPE_API_BASE", urlWithoutSlash, "https://api.stripe.com"),
     turnstile: bothOrNone(env, read, { siteKey: "TURNSTILE_SITE_KEY", secretKey: "TURNSTILE_SECRET_KEY" }),
@@ -168,6 +170,16 @@ interface Kind<Value> {
 }
 
 type Read = <Value>(name: string, kind: Kind<Value>, fallback?: string) => Value;
+
+function readSmtp(read: Read): MailSettings["smtp"] {
+  return {
+    host: read("SMTP_HOST", anything, ""),
+    port: read("SMTP_PORT", countUpTo(65_535), "465"),
+    username: read("SMTP_USERNAME", anything, ""),
+    password: read("SMTP_PASSWORD", anything, ""),
+    useTls: read("SMTP_USE_TLS", truth, "true"),
+  };
+}
 
 /** Two variables that are of use only together: null when neither is set. */
 function bothOrNone<Names extends Record<string, string>>(

@@ -1,7 +1,7 @@
 /** What a feature or adapter may ask of the network. The implementation is `adapters/outbound.ts`; tests hand in their own. */
 
 export interface OutboundOptions {
-  /** From the call to the last byte of the answer's headers. */
+  /** From the call to the last byte of the answer. */
   timeoutMs: number;
 }
 
@@ -31,9 +31,18 @@ export class TenantCallError extends Error {
   }
 }
 
+export interface StreamOptions {
+  /** From the call to the last byte of the answer's headers. The body may last longer: the request's own signal ends it. */
+  headersTimeoutMs: number;
+}
+
 export interface Outbound {
   /** To a host that the deployer configured. Follows no redirect. Throws when nothing came in time. */
   operator(request: Request, options: OutboundOptions): Promise<Response>;
+  /** Like `operator`, for an answer that is read as it comes. */
+  operatorStream(request: Request, options: StreamOptions): Promise<Response>;
   /** To a host that a tenant named: only what is public is called. Follows no redirect. Throws `TenantCallError`. */
   tenant(request: Request, options: TenantOptions): Promise<TenantAnswer>;
+  /** Like `tenant`, for an answer that is read as it comes; whoever reads it bounds it. */
+  tenantStream(request: Request, options: StreamOptions): Promise<Response>;
 }

@@ -7,10 +7,13 @@ import { generalProblems } from "./problem-codes/general.ts";
 import { identityProblems } from "./problem-codes/identity.ts";
 import { mailProblems } from "./problem-codes/mail.ts";
 import { mediaProblems } from "./problem-codes/media.ts";
+import { modelProblems } from "./problem-codes/models.ts";
+import { promptProblems } from "./problem-codes/prompts.ts";
 import { sealingProblems } from "./problem-codes/sealing.ts";
 import { signInMethodProblems } from "./problem-codes/sign-in-methods.ts";
 import { staffProblems } from "./problem-codes/staff.ts";
 import { usageProblems } from "./problem-codes/usage.ts";
+import { gatewayProblems } from "./problem-codes/gateway.ts";
 import { webhookProblems } from "./problem-codes/webhooks.ts";
 import { workspaceProblems } from "./problem-codes/workspaces.ts";
 import type { ProblemKind } from "./problem-kind.ts";
@@ -25,7 +28,10 @@ export const problemKinds = {
   ...billingProblems,
   ...staffProblems,
   ...webhookProblems,
+  ...gatewayProblems,
   ...mediaProblems,
+  ...modelProblems,
+  ...promptProblems,
   ...sealingProblems,
 } as const satisfies Record<string, ProblemKind>;
 
@@ -77,5 +83,40 @@ export function problemResponse(problem: Problem, requestId: string): Response {
   return new Response(JSON.stringify(problemBody(problem, requestId)), {
     status: problem.status,
     headers: { "content-type": "application/problem+json", "cache-control": "no-store", ...problem.options.headers },
+  });
+}
+
+/** OpenAI's words for what kind of error a status is; its clients choose their exception by the status itself. */
+function openAiTypeOf(status: number): string {
+  if (status === 401) return "authentication_error";
+  if (status === 403) return "permission_error";
+  if (status === 429) return "rate_limit_error";
+  return status >= 500 ? "server_error" : "invalid_request_error";
+}
+
+/**
+ * The same problem as OpenAI's API would tell it: `{error: {message, type, code, param}}`, with the request id beside it. What a provider
+ * said of the caller's input keeps its own code.
+ */
+export function openAiError(problem: Problem, requestId: string): Record<string, unknown> {
+  const { providerCode, providerType, param, ...members } = problem.options.members ?? {};
+  return {
+    error: {
+      message: problem.message,
+      type: providerType ?? openAiTypeOf(problem.status),
+      code: providerCode ?? problem.code.replaceAll("-", "_"),
+      param: param ?? null,
+      ...members,
+      suggestion: problemKinds[problem.code].suggestion,
+    },
+    requestId,
+  };
+}
+
+/** OpenAI answers 400 where a member is wrong, and its clients take 422 for nothing they could mend. */
+export function openAiErrorResponse(problem: Problem, requestId: string): Response {
+  return new Response(JSON.stringify(openAiError(problem, requestId)), {
+    status: problem.status === 422 ? 400 : problem.status,
+    headers: { "content-type": "application/json", "cache-control": "no-store", ...problem.options.headers },
   });
 }

@@ -1,6 +1,8 @@
 /** What is refused when the Worker starts, before any secret of it is used. */
 import { describe, expect, it } from "vitest";
 import { EnvironmentError, readSettings } from "#core/env";
+import { providers } from "#adapters/llm/catalogue";
+import { providersWithAddress } from "#core/model-providers";
 import { bindings } from "#test/support/harness";
 
 const key = (version: number) =>
@@ -83,5 +85,57 @@ describe("the environment", () => {
       publicUrl: "https://api.example",
       hashers: 8,
     });
+  });
+
+  it("takes model providers by name, and the older systems' names of them", () => {
+    const { modelProviders } = reading({
+      PROVIDER_OPENAI_KEY: "sk-of-openai",
+      PROVIDER_WORKERS_AI_BASE_URL: "https://api.example/accounts/a/ai/v1/",
+      PROVIDER_WORKERS_AI_KEY: "token",
+      PROVIDER_OLLAMA_BASE_URL: "http://127.0.0.1:11434/v1",
+      PROVIDER_GROQ_KEY: "",
+      WAPI_URL: "https://wapi.example/v1/chat/completions",
+      WAPI_KEY: "of-wapi",
+      A4F_API_KEY: "older",
+      PROVIDER_A4F_KEY: "newer",
+    })();
+    expect(modelProviders).toEqual({
+      openai: { baseUrl: null, key: "sk-of-openai" },
+      "workers-ai": { baseUrl: "https://api.example/accounts/a/ai/v1", key: "token" },
+      ollama: { baseUrl: "http://127.0.0.1:11434/v1", key: null },
+      wapi: { baseUrl: "https://wapi.example/v1", key: "of-wapi" },
+      a4f: { baseUrl: null, key: "newer" },
+    });
+    expect(reading({})().modelProviders).toEqual({});
+  });
+
+  it.each([
+    ["PROVIDER_OPENAI_BASE_URL", "api.openai.example/v1", "not an absolute"],
+    ["PROVIDER_OPENAI_BASE_URL", "ftp://openai.example/v1", "not an absolute"],
+    ["PROVIDER_OPENAI_BASE_URL", "https://me:mine@openai.example/v1", "not an absolute"],
+    ["PROVIDER_OPENAI_BASE_URL", "https://openai.example/v1?key=mine", "not an absolute"],
+    ["WAPI_URL", "nowhere", "not an absolute"],
+    ["PROVIDER_OPENAI_KEY", "two words", "not a key"],
+    ["A4F_API_KEY", "line\nbreak", "not a key"],
+  ])("refuses %s=%s by its name alone", (name, value, words) => {
+    const failing = reading({ [name]: value });
+    expect(failing).toThrow(`${name}: ${words}`);
+    expect(failing).not.toThrow(value);
+  });
+
+  it("refuses a provider without an address, the simulator, and a key that would travel in clear", () => {
+    expect(reading({ PROVIDER_MISTRAL_KEY: "key" })).toThrow("PROVIDER_MISTRAL_BASE_URL: missing");
+    expect(reading({ PROVIDER_SANDBOX_BASE_URL: "https://sandbox.example" })).toThrow(
+      "PROVIDER_SANDBOX: the simulator",
+    );
+    const clear = { PROVIDER_MISTRAL_KEY: "key", PROVIDER_MISTRAL_BASE_URL: "http://mistral.example/v1" };
+    expect(reading(clear)().modelProviders["mistral"]).toEqual({ baseUrl: "http://mistral.example/v1", key: "key" });
+    const production = { ...clear, ENVIRONMENT: "production", OUTBOUND_TENANT_ALLOW: "" };
+    expect(reading(production)).toThrow("PROVIDER_MISTRAL_BASE_URL: a key may travel by https only");
+  });
+
+  it("knows which providers of the catalogue have an address of their own", () => {
+    const known = Object.entries(providers).filter(([, provider]) => provider.baseUrl !== null);
+    expect(providersWithAddress.toSorted()).toEqual(known.map(([name]) => name).toSorted());
   });
 });

@@ -1,0 +1,83 @@
+/** /v1/admin/providers, /v1/admin/models, /v1/admin/prices: what superadmins set, for everybody within ten seconds. */
+import { endpoint } from "#core/endpoint";
+import * as admin from "./admin.ts";
+import {
+  adminProviderList,
+  adminProviderShape,
+  changedModelShape,
+  changeModelBody,
+  changePriceBody,
+  changeProviderBody,
+  overrideList,
+  pricePage,
+  priceQuery,
+  priceShape,
+} from "./admin-shapes.ts";
+
+export const adminRoutes = [
+  endpoint({
+    name: "listProviderSettings",
+    method: "get",
+    path: "/v1/admin/providers",
+    summary: "Providers with their addresses and where their keys come from",
+    access: "staff:own",
+    returns: adminProviderList,
+    handle: (ctx) => admin.listProviders(ctx),
+  }),
+  endpoint({
+    name: "changeProviderSetting",
+    method: "put",
+    path: "/v1/admin/providers",
+    summary: "Set a provider's address, key or dialect, switch it off or on, or add one",
+    description:
+      "Members that are left out stay as they are; null takes the built-in value or that of the environment.",
+    access: "staff:own",
+    body: changeProviderBody,
+    returns: adminProviderShape,
+    problems: ["model-provider-incomplete", "model-limit-reached"],
+    handle: (ctx, { body }) => admin.changeProvider(ctx, body),
+  }),
+  endpoint({
+    name: "listModelOverrides",
+    method: "get",
+    path: "/v1/admin/models",
+    summary: "Models that are not as the catalogue says",
+    access: "staff:own",
+    returns: overrideList,
+    handle: (ctx) => admin.listOverrides(ctx),
+  }),
+  endpoint({
+    name: "changeModelOverride",
+    method: "put",
+    path: "/v1/admin/models",
+    summary: "Set a model's routes, fallbacks, sizes and name, switch it off or on, or add one",
+    description: "The whole override: what is left out is as without one.",
+    access: "staff:own",
+    body: changeModelBody,
+    returns: changedModelShape,
+    problems: ["model-not-found", "model-route-invalid", "model-fallback-cyclic", "model-limit-reached"],
+    handle: (ctx, { body }) => admin.changeModel(ctx, body),
+  }),
+  endpoint({
+    name: "listModelPrices",
+    method: "get",
+    path: "/v1/admin/prices",
+    summary: "Prices that were set, newest first, with the time from which each holds",
+    access: "staff:own",
+    query: priceQuery,
+    returns: pricePage,
+    problems: ["invalid-cursor"],
+    handle: (ctx, { query }) => admin.listPricePage(ctx, query),
+  }),
+  endpoint({
+    name: "changeModelPrice",
+    method: "put",
+    path: "/v1/admin/prices",
+    summary: "Set a price from now or from a later time on; older ones are kept",
+    access: "staff:own",
+    body: changePriceBody,
+    returns: priceShape,
+    problems: ["price-in-the-past", "model-provider-not-found", "model-limit-reached"],
+    handle: (ctx, { body }) => admin.changePrice(ctx, body),
+  }),
+];

@@ -1,0 +1,75 @@
+/** /v1/models, /v1/llm, /v1/tokens/pricing: which models there are, how their providers do, what they cost. */
+import { endpoint } from "#core/endpoint";
+import { modelHealth, modelList, oneModel, pricingOf, providerList } from "./listing.ts";
+import {
+  healthShape,
+  modelListShape,
+  modelParams,
+  modelShape,
+  pricingParams,
+  pricingShape,
+  providerListShape,
+} from "./shapes.ts";
+
+export const routes = [
+  endpoint({
+    name: "listModels",
+    method: "get",
+    path: "/v1/models",
+    summary: "The models that you can use now",
+    description:
+      "Those of the catalogue and of overrides whose provider is configured, or for which the workspace has a key.",
+    access: "models:use",
+    uncounted: true,
+    errors: "openai",
+    returns: modelListShape,
+    handle: (ctx) => modelList(ctx),
+  }),
+  endpoint({
+    name: "getModel",
+    method: "get",
+    path: "/v1/models/{model:.+}",
+    summary: "One model, by any id that requests may name",
+    access: "models:use",
+    uncounted: true,
+    errors: "openai",
+    params: modelParams,
+    returns: modelShape,
+    problems: ["model-not-found", "model-not-allowed", "model-provider-not-configured"],
+    handle: (ctx, { params }) => oneModel(ctx, params.model),
+  }),
+  endpoint({
+    name: "listModelProviders",
+    method: "get",
+    path: "/v1/llm/providers",
+    summary: "Providers of models, and which of them you can use",
+    access: "models:use",
+    uncounted: true,
+    errors: "openai",
+    returns: providerListShape,
+    handle: (ctx) => providerList(ctx),
+  }),
+  endpoint({
+    name: "modelHealth",
+    method: "get",
+    path: "/v1/llm/health",
+    summary: "How the providers do, by the calls of today; nobody is called to find out",
+    access: "models:use",
+    uncounted: true,
+    errors: "openai",
+    returns: healthShape,
+    handle: (ctx) => modelHealth(ctx),
+  }),
+  endpoint({
+    name: "getModelPricing",
+    method: "get",
+    path: "/v1/tokens/pricing/{provider}/{model:.+}",
+    summary: "What a model costs at a provider now",
+    access: "models:use",
+    uncounted: true,
+    params: pricingParams,
+    returns: pricingShape,
+    problems: ["model-provider-not-found"],
+    handle: (ctx, { params }) => pricingOf(ctx, params),
+  }),
+];
