@@ -46,6 +46,7 @@ export function makeContext(env: Bindings, execution: Execution, occasion: Occas
     isReplay: false,
     rateLimit: { shown: null },
     idSource: null,
+    errors: null,
     now,
     random,
     newId: (kind) => {

@@ -4,11 +4,15 @@ import accounts from "#features/accounts/index";
 import apiKeys from "#features/api-keys/index";
 import auditLog from "#features/audit-log/index";
 import billing from "#features/billing/index";
+import chat from "#features/chat/index";
 import conversions from "#features/conversions/index";
 import jobs from "#features/jobs/index";
 import media from "#features/media/index";
+import models from "#features/models/index";
 import monitoring from "#features/monitoring/index";
 import notifications from "#features/notifications/index";
+import prompts from "#features/prompts/index";
+import providerKeys from "#features/provider-keys/index";
 import secrets from "#features/secrets/index";
 import signInMethods from "#features/sign-in-methods/index";
 import staff from "#features/staff/index";
@@ -34,4 +38,8 @@ export const features: readonly Feature[] = [
   staff,
   notifications,
   webhooks,
+  models,
+  chat,
+  prompts,
+  providerKeys,
 ];

@@ -4,7 +4,7 @@ import { TrieRouter } from "hono/router/trie-router";
 import { type Bindings, EnvironmentError, readSettings } from "#core/env";
 import { makeId } from "#core/ids";
 import { platformLog } from "#core/log";
-import { Problem, problemResponse } from "#core/problem";
+import { openAiErrorResponse, Problem, problemResponse } from "#core/problem";
 import type { AppCtx } from "./app-context.ts";
 import { makeContext } from "./context.ts";
 import { corsHeaders } from "./cors.ts";
@@ -73,16 +73,15 @@ function newRequestId(): string {
   return makeId("request", Date.now(), crypto.getRandomValues(new Uint8Array(16)));
 }
 
-type MaybeCtx = Parameters<typeof commonHeaders>[0] | undefined;
-
-function answerError(error: Error, ctx: MaybeCtx): Response {
+function answerError(error: Error, ctx: AppCtx | undefined): Response {
   const requestId = ctx?.requestId ?? newRequestId();
   if (!(error instanceof Problem)) {
     // Without a context (the environment is wrong) there is no logger yet.
     const log = ctx?.log ?? platformLog({ requestId });
     log("error", "request.failed", { error });
   }
-  const response = problemResponse(toProblem(error), requestId);
+  const shaped = ctx?.errors === "openai" ? openAiErrorResponse : problemResponse;
+  const response = shaped(toProblem(error), requestId);
   if (ctx) for (const [name, value] of Object.entries(commonHeaders(ctx))) response.headers.set(name, value);
   return response;
 }

@@ -31,6 +31,7 @@ export function mount(app: App, spec: AnyEndpoint): void {
 
 async function answer(http: HttpContext, spec: AnyEndpoint): Promise<Response> {
   const ctx = contextOf(http, spec.access);
+  ctx.errors = spec.errors ?? null;
   const request = http.req.raw;
   if (spec.access === "public") {
     if (spec.limit) await ctx.takeOpenLimit(spec.limit);
@@ -97,6 +98,7 @@ async function readInput(http: HttpContext, spec: AnyEndpoint): Promise<RawInput
   const { text, value } = await readBody(request, {
     acceptsForm: spec.acceptsForm === true,
     optional: spec.bodyOptional === true,
+    bytesMax: spec.bodyBytesMax,
   });
   return {
     params,
@@ -146,8 +148,15 @@ export function commonHeaders(ctx: AppCtx): Record<string, string> {
   };
 }
 
+/** What came from a binding or from outside has headers that cannot be changed, and is copied. */
 function withHeaders(response: Response, ctx: AppCtx): Response {
-  const copy = new Response(response.body, response);
-  for (const [name, value] of Object.entries(commonHeaders(ctx))) copy.headers.set(name, value);
-  return copy;
+  const headers = Object.entries(commonHeaders(ctx));
+  try {
+    for (const [name, value] of headers) response.headers.set(name, value);
+    return response;
+  } catch {
+    const copy = new Response(response.body, response);
+    for (const [name, value] of headers) copy.headers.set(name, value);
+    return copy;
+  }
 }

@@ -27,17 +27,25 @@ export async function answerFromSandbox(ctx: AppCtx, request: Request): Promise<
 
 /** Our own calls to a simulated company stay in the Worker; all others take the way that they always take. */
 export function withSandbox(inner: Outbound, contextOf: () => AppCtx): Outbound {
+  const isOurs = ({ url }: Request): boolean => {
+    const { settings } = contextOf();
+    return settings.sandbox && url.startsWith(`${settings.publicUrl}/__sandbox/`);
+  };
+  const answerInTime = (request: Request, tooLate: AbortSignal): Promise<Response> => {
+    const aborted = new Promise<never>((_, reject) => {
+      tooLate.addEventListener("abort", () => reject(tooLate.reason as Error), { once: true });
+    });
+    return Promise.race([answerFromSandbox(contextOf(), request), aborted]);
+  };
   return {
     ...inner,
-    operator: async (request, options) => {
-      const ctx = contextOf();
-      if (!ctx.settings.sandbox || !request.url.startsWith(`${ctx.settings.publicUrl}/__sandbox/`))
-        return inner.operator(request, options);
-      const tooLate = AbortSignal.any([request.signal, AbortSignal.timeout(options.timeoutMs)]);
-      const aborted = new Promise<never>((_, reject) => {
-        tooLate.addEventListener("abort", () => reject(tooLate.reason as Error), { once: true });
-      });
-      return Promise.race([answerFromSandbox(ctx, request), aborted]);
-    },
+    operator: (request, options) =>
+      isOurs(request)
+        ? answerInTime(request, AbortSignal.any([request.signal, AbortSignal.timeout(options.timeoutMs)]))
+        : inner.operator(request, options),
+    operatorStream: (request, options) =>
+      isOurs(request)
+        ? answerInTime(request, AbortSignal.any([request.signal, AbortSignal.timeout(options.headersTimeoutMs)]))
+        : inner.operatorStream(request, options),
   };
 }

@@ -1,0 +1,207 @@
+/**
+ * Passes a stream on to its caller and counts it. A stream that breaks ends in an error event, never as if it were whole. When the caller goes away,
+ * the rest is read for a while to learn what it came to; then the provider is cut off, too.
+ */
+import type { TokenUsage } from "#adapters/llm/contract";
+import type { WorkspaceCtx } from "#core/context";
+import { type EventBatch, type StreamEvent, withoutEvents } from "#lib/event-stream";
+import { type Begin } from "./try-targets.ts";
+import { openTape, type Tape } from "./cache.ts";
+import { faultOf } from "./attempt.ts";
+import type { Operation } from "./operations.ts";
+import type { Patience } from "./patience.ts";
+import { type EventSource, openSource, type Retell } from "./source.ts";
+
+/** The platform ends what runs after a disconnect at 30 s: this leaves time for the settlement. */
+const drainMs = 25_000;
+const maxHeldBytes = 262_144;
+const doneEvent = Uint8Array.from(Buffer.from("data: [DONE]\n\n"));
+
+/** What of a stream has been read from the provider. */
+export interface Delivered {
+  chunks: number;
+  textLength: number;
+  usage: TokenUsage | null;
+  isEnded: boolean;
+}
+
+export interface OpenStream {
+  source: EventSource;
+  delivered: Delivered;
+  /** Read, counted and not passed on yet. */
+  held: Uint8Array<ArrayBuffer>[];
+  isDone: boolean;
+  /** What the caller was sent, for the cache; null: it is not kept. */
+  tape: Tape | null;
+}
+
+interface Rules {
+  operation: Operation;
+  patience: Patience;
+  /** The caller asked for the event that tells the use. */
+  showsUsage: boolean;
+  isTaped: boolean;
+  retell?: Retell | undefined;
+}
+
+/**
+ * Reads up to the first token, so that a stream which fails before it can be asked of somebody else: nobody has seen anything yet.
+ */
+export function beginStream(rules: Rules): Begin<OpenStream> {
+  return async (target, response) => {
+    const body = response.body as ReadableStream<Uint8Array<ArrayBuffer>> | null;
+    if (!body) return { ok: false, fault: faultOf("invalid-answer", { status: response.status }) };
+    const source = openSource(body, { target, ...rules });
+    const open: OpenStream = {
+      source,
+      delivered: nothingYet(),
+      held: [],
+      isDone: false,
+      tape: rules.isTaped ? openTape() : null,
+    };
+    try {
+      await readToFirstToken(open, rules);
+    } catch (error) {
+      const isLate = error instanceof DOMException && error.name === "TimeoutError";
+      return { ok: false, fault: faultOf(isLate ? "timeout" : "invalid-answer") };
+    }
+    if (hasBegun(open)) return { ok: true, begun: open };
+    await source.cancel();
+    return { ok: false, fault: faultOf("invalid-answer") };
+  };
+}
+
+async function readToFirstToken(open: OpenStream, rules: Rules): Promise<void> {
+  let heldBytes = 0;
+  while (!hasBegun(open) && !open.isDone && heldBytes < maxHeldBytes) {
+    const batch = await open.source.next();
+    if (!batch || !take(open, batch, rules)) return;
+    heldBytes += batch.bytes.length;
+  }
+}
+
+function hasBegun({ delivered }: OpenStream): boolean {
+  return delivered.textLength > 0 || delivered.isEnded || delivered.usage !== null;
+}
+
+function nothingYet(): Delivered {
+  return { chunks: 0, textLength: 0, usage: null, isEnded: false };
+}
+
+/** Counts a batch and keeps its bytes for the caller; false when the stream is broken there. */
+function take(open: OpenStream, batch: EventBatch, { operation, showsUsage }: Rules): boolean {
+  const isHidden = (event: StreamEvent): boolean => {
+    const facts = operation.eventFacts(event);
+    return facts.isError || (facts.isUsageOnly && !showsUsage);
+  };
+  let hides = false;
+  let isGood = !batch.isBroken;
+  for (const event of batch.events) {
+    const facts = operation.eventFacts(event);
+    const { delivered } = open;
+    if (facts.textLength > 0) delivered.chunks += 1;
+    delivered.textLength += facts.textLength;
+    delivered.usage = facts.usage ?? delivered.usage;
+    delivered.isEnded ||= facts.isEnd;
+    isGood &&= !facts.isError;
+    hides ||= facts.isError || (facts.isUsageOnly && !showsUsage);
+  }
+  open.isDone ||= batch.isDone;
+  const { bytes } = batch;
+  // A provider's own error event would show its words; ours follows.
+  const shown = hides ? withoutEvents(batch, isHidden) : bytes;
+  open.held.push(shown);
+  open.tape?.add(shown);
+  return isGood;
+}
+
+export interface Relayed {
+  response: Response;
+  /** Resolves with what was delivered, once the stream is over for the provider, too. */
+  ended: Promise<Delivered & { isCut: boolean; isCancelled: boolean; tape: string | null }>;
+}
+
+/** @param errorEvent what a caller reads when the stream breaks, without the `data: `. */
+export function relay(
+  ctx: WorkspaceCtx,
+  open: OpenStream,
+  rules: Rules & { headers: Record<string, string>; errorEvent: string },
+): Relayed {
+  const { readable, writable } = new IdentityTransformStream();
+  const writer = writable.getWriter();
+  const ended = passOn(ctx, open, { writer, rules });
+  ctx.later(ended);
+  const headers = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache, no-transform" };
+  return { response: new Response(readable, { headers: { ...headers, ...rules.headers } }), ended };
+}
+
+interface Way {
+  writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  rules: Rules & { errorEvent: string };
+}
+
+async function passOn(ctx: WorkspaceCtx, open: OpenStream, { writer, rules }: Way) {
+  const caller = watchCaller(writer, open.source);
+  const isWhole = await passEvents(open, caller, rules).catch((error: unknown) => {
+    if (!caller.isGone()) ctx.log("warn", "model.stream-broken", { error });
+    return false;
+  });
+  const { delivered, source } = open;
+  const isCut = !isWhole || !(open.isDone || delivered.isEnded);
+  await caller.write(open.held.splice(0));
+  await caller.write(lastWords(open, rules, { isCut }));
+  await caller.close();
+  await source.cancel();
+  return { ...delivered, isCut, isCancelled: caller.isGone(), tape: open.tape?.text() ?? null };
+}
+
+/** False when the stream broke off in the middle. */
+async function passEvents(open: OpenStream, caller: Caller, rules: Rules): Promise<boolean> {
+  await caller.write(open.held.splice(0));
+  while (!open.isDone) {
+    const batch = await open.source.next();
+    if (!batch) return true;
+    if (!take(open, batch, rules)) return false;
+    await caller.write(open.held.splice(0));
+  }
+  return true;
+}
+
+/** The error of a stream that broke off, or the end that a provider forgot. */
+function lastWords(open: OpenStream, rules: Way["rules"], { isCut }: { isCut: boolean }): Uint8Array<ArrayBuffer>[] {
+  if (isCut) return [Uint8Array.from(Buffer.from(`data: ${rules.errorEvent}\n\n`))];
+  if (open.isDone || !rules.operation.endsWithDone) return [];
+  open.tape?.add(doneEvent);
+  return [doneEvent];
+}
+
+type Caller = ReturnType<typeof watchCaller>;
+
+/** After the caller has left, nothing is written any more, and the provider is cut off when its time is up. */
+function watchCaller(writer: Way["writer"], source: EventSource) {
+  let isGone = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const leave = (): void => {
+    if (isGone) return;
+    isGone = true;
+    timer = setTimeout(() => void source.cancel(), drainMs);
+  };
+  let isClosing = false;
+  writer.closed.catch(() => {
+    if (!isClosing) leave();
+  });
+  return {
+    isGone: () => isGone,
+    async write(parts: Uint8Array<ArrayBuffer>[]): Promise<void> {
+      for (const part of parts) {
+        if (isGone || part.length === 0) continue;
+        await writer.write(part).catch(leave);
+      }
+    },
+    async close(): Promise<void> {
+      isClosing = true;
+      clearTimeout(timer);
+      await writer.close().catch(() => undefined);
+    },
+  };
+}
