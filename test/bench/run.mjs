@@ -12,6 +12,7 @@ const groups = {
   "request-path": "test/bench/request-path/run.mjs",
   "start-up": "test/bench/start-up.mjs",
   identity: "test/bench/identity/run.mjs",
+  gateway: "test/bench/gateway/run.mjs",
 };
 
 const run = (command, parameters) => spawnSync(command, parameters, { stdio: "inherit" }).status ?? 1;

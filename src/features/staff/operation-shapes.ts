@@ -84,7 +84,14 @@ export const clearedShape = shape(() =>
       success: z.boolean(),
       message: z.string(),
       cleared: z
-        .object({ memberships: figure(), apiKeys: figure(), sessions: figure(), accessTokens: figure() })
+        .object({
+          memberships: figure(),
+          apiKeys: figure(),
+          sessions: figure(),
+          accessTokens: figure(),
+          models: figure(),
+          providerKeys: figure(),
+        })
         .meta({ description: "How many entries of each were forgotten." }),
     })
     .meta({ id: "CachesCleared" }),

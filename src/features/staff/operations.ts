@@ -6,6 +6,8 @@ import { forgetSessions } from "#durable/session-store/client";
 import { forgetAccessTokens } from "#features/accounts/access-token";
 import { forgetAllKeys } from "#features/api-keys/check";
 import { status } from "#features/monitoring/service";
+import { forgetOverrides } from "#features/models/service";
+import { forgetAllOwnKeys } from "#features/provider-keys/service";
 import { forgetAllMemberships } from "#features/workspaces/service";
 import { asStaff } from "./acting.ts";
 import type { RevenueQuery, UsageStatsQuery } from "./operation-shapes.ts";
@@ -99,6 +101,8 @@ export async function clearCaches(ctx: WorkspaceCtx) {
     apiKeys: forgetAllKeys(),
     sessions: forgetSessions(),
     accessTokens: forgetAccessTokens(),
+    models: forgetOverrides(),
+    providerKeys: forgetAllOwnKeys(),
   };
   await ctx.db.batch([auditEntry(asStaff(ctx), "staff.caches-cleared", { details: { cleared } })]);
   const message = "This isolate forgot what it remembered; all others do so by themselves within ten seconds.";

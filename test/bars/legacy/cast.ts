@@ -6,6 +6,7 @@ import type { Stage } from "../stage.ts";
 import { liftLimits, setRole } from "../state.ts";
 import { type LegacyPerson, register } from "./accounts.ts";
 import type { Json, LegacyClient } from "./client.ts";
+import type { Provider } from "./provider.ts";
 
 export interface Cast {
   url: string;
@@ -13,6 +14,8 @@ export interface Cast {
   superadmin: LegacyPerson;
   /** Known to the product as `google`. */
   issuer: Issuer;
+  /** A company of models, at an address that tenants may name here. */
+  provider: Provider;
   /** What the pattern finds in the newest mail to the address that this was not answered with before. */
   mailed(address: string, pattern: RegExp): Promise<string>;
 }
@@ -29,7 +32,7 @@ const mailMs = 60_000;
  */
 export async function gather(
   client: LegacyClient,
-  { stage, issuer, raised }: { stage: Stage; issuer: Issuer; raised: boolean },
+  { stage, issuer, provider, raised }: { stage: Stage; issuer: Issuer; provider: Provider; raised: boolean },
 ): Promise<Cast> {
   issuer.allow(`${stage.url}/v1/auth/google/callback`);
   const [person, superadmin] = [await register(client), await register(client)];
@@ -45,6 +48,7 @@ export async function gather(
     person,
     superadmin,
     issuer,
+    provider,
     async mailed(address, pattern) {
       const until = Date.now() + mailMs;
       while (Date.now() < until) {

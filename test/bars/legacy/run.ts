@@ -15,6 +15,8 @@ import { type LegacyClient, makeClient } from "./client.ts";
 import { replayConversions } from "./conversions.ts";
 import { replayApiKeys, replayEncryptionKeys, replayPages } from "./keys.ts";
 import { replayExtension } from "./extension.ts";
+import { replayModels, replayProviderKeys } from "./models.ts";
+import { openProvider } from "./provider.ts";
 import { replayFastApi, replayVersionTwo } from "./later-clients.ts";
 import { replayPanel } from "./panel.ts";
 import { replayProviders } from "./providers.ts";
@@ -85,6 +87,8 @@ const sections: Record<string, Section> = {
   usage: replayUsage,
   subscriptions: (client, { url, person }) => replaySubscriptions(client, url, person),
   workspaces: replayWorkspaces,
+  "provider keys": (client, { person, provider }) => replayProviderKeys(client, person, provider),
+  models: (client, { person }) => replayModels(client, person),
   panel: replayPanel,
   support: replaySupport,
   administration: replayAdministration,
@@ -94,16 +98,19 @@ const sections: Record<string, Section> = {
 async function run(_: BarOptions, name: string | null): Promise<BarResult> {
   note(`legacy${name === null ? "" : `, mutant ${name}`}`);
   const mutant = mutants.find((one) => one.name === name);
-  const issuer = await startIssuer("overtone");
+  const [issuer, provider] = await Promise.all([startIssuer("overtone"), openProvider()]);
   const { clientId, clientSecret, url } = issuer;
   const providers = { google: { clientId, clientSecret, issuer: url } };
-  const stage = await openStage(mutant?.patches ?? [], { SIGN_IN_PROVIDERS: JSON.stringify(providers) });
+  const stage = await openStage(mutant?.patches ?? [], {
+    SIGN_IN_PROVIDERS: JSON.stringify(providers),
+    OUTBOUND_TENANT_ALLOW: provider.host,
+  });
   try {
     const module = pathToFileURL(join(stage.folder, "src/app/legacy-paths.ts")).href;
     const { aliases } = (await import(module)) as { aliases: readonly Alias[] };
     await stage.start();
     const client = makeClient(stage.url, aliases);
-    const cast = await gather(client, { stage, issuer, raised: mutant?.raised ?? mutant === undefined });
+    const cast = await gather(client, { stage, issuer, provider, raised: mutant?.raised ?? mutant === undefined });
     await replay(client, cast, mutant?.sections ?? Object.keys(sections));
     const uncalled = mutant ? [] : client.uncalled();
     const violations = [...client.violations, ...uncalled.map((row) => `uncalled: no replay calls ${row}`)];
@@ -114,6 +121,7 @@ async function run(_: BarOptions, name: string | null): Promise<BarResult> {
       violations,
     };
   } finally {
+    await provider.close();
     await stage.remove();
     await issuer.close();
   }

@@ -82,6 +82,11 @@ describe("deleting a workspace", () => {
     await bindings.DB.prepare("insert into data_keys values (?, ?, 'conv_1', 'ekey_1', 'wrapped', null, 0)")
       .bind(team.id.slice(4), team.id)
       .run();
+    await bindings.DB.prepare(
+      "insert into model_responses values (?, ?, 'usr_1', 'live', 'sealed', 1, null, 6, 0, 9e15)",
+    )
+      .bind(`resp_${team.id}`, team.id)
+      .run();
     await team.owner.call("DELETE", `/v1/workspaces/${team.id}`);
     const purge = async () => {
       await purgeDeleted(systemContext());
@@ -104,6 +109,10 @@ describe("deleting a workspace", () => {
       .bind(team.id)
       .first<{ n: number }>();
     expect(keys?.n).toBe(0);
+    const responses = await bindings.DB.prepare("select id from model_responses where workspace_id = ?")
+      .bind(team.id)
+      .first();
+    expect(responses).toBeNull();
     const before = (await jobsOf(team.id)).length;
     await purge();
     expect((await jobsOf(team.id)).length).toBe(before);

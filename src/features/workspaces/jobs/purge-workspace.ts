@@ -2,7 +2,9 @@
 import * as z from "zod";
 import { auditEntry } from "#core/audit";
 import { defineJob, done } from "#core/job";
+import { eraseAllResponses } from "#features/chat/store";
 import { markAllPurged } from "#features/media/store";
+import { eraseAllKeys } from "#features/provider-keys/store";
 import { destroyAllKeys } from "#features/secrets/store";
 import { findAnyWorkspace, updateWorkspace } from "../store.ts";
 
@@ -27,6 +29,8 @@ export const purgeWorkspaceJob = defineJob({
       if (objects.length === 0) {
         return done({ purged: true, objects: removed }, [
           ...destroyAllKeys(ctx),
+          eraseAllKeys(ctx, ctx.now()),
+          eraseAllResponses(ctx),
           markAllPurged(ctx, ctx.workspaceId),
           updateWorkspace(ctx.db, ctx.workspaceId, { purgedAt: ctx.now() }),
           auditEntry(ctx, "workspace.purged", { target: ctx.workspaceId, details: { objects: removed } }),
