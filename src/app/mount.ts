@@ -18,6 +18,7 @@ import { requireHuman, withoutToken } from "./human.ts";
 import { withIdempotency } from "./idempotency.ts";
 import { rateLimitHeaders } from "./rate-limits.ts";
 import { readBody } from "./read-body.ts";
+import { takeSlot, whenRead } from "./slots.ts";
 
 export type App = Hono<{ Bindings: Bindings; Variables: { ctx: AppCtx } }>;
 type HttpContext = Context<{ Bindings: Bindings; Variables: { ctx: AppCtx } }>;
@@ -43,6 +44,18 @@ async function answer(http: HttpContext, spec: AnyEndpoint): Promise<Response> {
       await enterWorkspace(ctx, signedIn, spec);
     });
   }
+  const leave = await takeSlot(ctx);
+  if (!leave) return respond(http, ctx, spec);
+  try {
+    return whenRead(await respond(http, ctx, spec), leave);
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}
+
+async function respond(http: HttpContext, ctx: AppCtx, spec: AnyEndpoint): Promise<Response> {
+  const request = http.req.raw;
   if (spec.kind === "raw") {
     const response = (await spec.handle(ctx as never, (await readInput(http, spec)) as never)) as Response;
     return withHeaders(response, ctx);

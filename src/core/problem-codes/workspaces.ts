@@ -78,6 +78,11 @@ export const workspaceProblems = {
     title: "Too many sub-users",
     suggestion: "Delete sub-users that are not needed.",
   },
+  "too-many-at-once": {
+    status: 429,
+    title: "Too many requests at once",
+    suggestion: "Wait until one of your requests has ended, or ask an admin of the workspace for more at once.",
+  },
   "grant-too-wide": {
     status: 403,
     title: "More than is yours to hand on",

@@ -104,6 +104,21 @@ export async function takeTokens(
   return strictestOf([...local, ...answered.map(({ result }) => result)]);
 }
 
+/** A place among the requests that a principal may have under way at once; false: all are taken. Give it back by `leaveSlot`. */
+export async function enterSlot(
+  limiters: DurableObjectNamespace<RateLimiter>,
+  { principal, ...request }: { principal: string; id: string; most: number; nowMs: number },
+): Promise<boolean> {
+  return await objectNamed(limiters, principal, {}).enter(request);
+}
+
+export async function leaveSlot(
+  limiters: DurableObjectNamespace<RateLimiter>,
+  { principal, id }: { principal: string; id: string },
+): Promise<void> {
+  await objectNamed(limiters, principal, {}).leave(id);
+}
+
 function chargeOf(principal: string, limit: Limit, cost = 1): Charge {
   if (!Number.isSafeInteger(cost) || cost < 1) throw new RangeError("a cost is a whole number of at least 1");
   return { principal, limit, cost };

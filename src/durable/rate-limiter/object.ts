@@ -9,6 +9,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import type { Limit } from "#core/limits";
+import { openSlots } from "./slots.ts";
 import { grantSize, isOpen, leaseMs, windowAt, type Window } from "./rules.ts";
 
 export interface LeaseRequest {
@@ -41,6 +42,7 @@ const maxLeases = 16;
 export class RateLimiter extends DurableObject {
   readonly #windows = new Map<string, Window>();
   readonly #unsaved = new Set<string>();
+  readonly #slots = openSlots();
   #hasTable: boolean;
   #isSaveSet = false;
 
@@ -73,6 +75,15 @@ export class RateLimiter extends DurableObject {
   }
 
   /** Writes what memory has and the disk has not. The timer calls it; calling it more often is harmless. */
+  /** A place among the requests that the principal may have under way; false: all are taken. Give it back by `leave`. */
+  enter(request: { id: string; most: number; nowMs: number }): boolean {
+    return this.#slots.enter(request);
+  }
+
+  leave(id: string): void {
+    this.#slots.leave(id);
+  }
+
   async save(): Promise<void> {
     if (this.#unsaved.size === 0) return;
     const { sql } = this.ctx.storage;
