@@ -91,3 +91,26 @@ export async function replayModels(client: LegacyClient, { token }: LegacyPerson
   );
   await client.call("GET", "/tokens/pricing/nobody/gpt-4", 404, { token });
 }
+
+/** System B's own question: a level instead of a model, and a style. A key for tests is answered by the simulated provider. */
+export async function replayPrompts(client: LegacyClient, url: string, { token }: LegacyPerson): Promise<void> {
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  const wanted = JSON.stringify({ name: "prompts", mode: "test" });
+  const made = await fetch(`${url}/v1/api-keys`, { method: "POST", headers, body: wanted });
+  const { id, key = "" } = (await made.json()) as { id?: string; key?: string };
+  const path = "/v1/prompt-legacy/completions";
+  const body = {
+    level: "low",
+    messages: [{ role: "user", content: "Plan a garden." }],
+    r_type: "bpe",
+    temperature: 0.7,
+  };
+  const answer = await client.call("POST", path, 200, { token: key, body });
+  checkMembers(client, path, answer.body, { id: "string", object: "string", choices: "array", usage: "object" });
+  client.check(answer.body?.object === "chat.completion", `answer: ${path} is a ${answer.body?.object}`);
+  // What a new account may not use yet.
+  await client.call("POST", path, 403, { token: key, body: { ...body, level: "ultra" } });
+  await client.call("POST", path, 403, { token: key, body: { ...body, r_type: "react" } });
+  // The replay of keys looks at all that there are.
+  await fetch(`${url}/v1/api-keys/${id}`, { method: "DELETE", headers: { authorization: `Bearer ${token}` } });
+}

@@ -15,7 +15,7 @@ import { type LegacyClient, makeClient } from "./client.ts";
 import { replayConversions } from "./conversions.ts";
 import { replayApiKeys, replayEncryptionKeys, replayPages } from "./keys.ts";
 import { replayExtension } from "./extension.ts";
-import { replayModels, replayProviderKeys } from "./models.ts";
+import { replayModels, replayPrompts, replayProviderKeys } from "./models.ts";
 import { openProvider } from "./provider.ts";
 import { replayFastApi, replayVersionTwo } from "./later-clients.ts";
 import { replayPanel } from "./panel.ts";
@@ -89,6 +89,7 @@ const sections: Record<string, Section> = {
   workspaces: replayWorkspaces,
   "provider keys": (client, { person, provider }) => replayProviderKeys(client, person, provider),
   models: (client, { person }) => replayModels(client, person),
+  prompts: (client, { url, person }) => replayPrompts(client, url, person),
   panel: replayPanel,
   support: replaySupport,
   administration: replayAdministration,
