@@ -1,5 +1,5 @@
 /** The model operations through OpenAI's own client, against the simulated provider. */
-import OpenAI, {
+import {
   APIError,
   AuthenticationError,
   BadRequestError,
@@ -7,56 +7,15 @@ import OpenAI, {
   NotFoundError,
   RateLimitError,
 } from "openai";
-import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import type { Bindings } from "#core/env";
 import { countingBindings } from "#test/support/counting";
-import { bindings, type Person, signUp } from "#test/support/harness";
-import worker from "../../../src/index.ts";
-
-const upstream = "http://127.0.0.1:8787/__sandbox/llm/v1";
-/** A deployment whose two providers are the simulator, under names of real ones. */
-const configured = {
-  ...bindings,
-  PROVIDER_OPENAI_BASE_URL: upstream,
-  PROVIDER_OPENAI_KEY: "sk-live",
-  PROVIDER_OPENROUTER_BASE_URL: upstream,
-  PROVIDER_OPENROUTER_KEY: "sk-live",
-} as Bindings;
-
-interface Client {
-  api: OpenAI;
-  /** What runs after the answers, the settlement among it. */
-  settled(): Promise<void>;
-}
-
-function clientOf(credential: string, env: Bindings = configured): Client {
-  const executions: ExecutionContext[] = [];
-  const api = new OpenAI({
-    apiKey: credential,
-    baseURL: "http://127.0.0.1:8787/v1",
-    maxRetries: 0,
-    dangerouslyAllowBrowser: true,
-    fetch: async (input, init) => {
-      const execution = createExecutionContext();
-      executions.push(execution);
-      return worker.fetch(new Request(input as string, init as RequestInit) as never, env, execution);
-    },
-  });
-  return {
-    api,
-    async settled() {
-      for (const execution of executions.splice(0)) await waitOnExecutionContext(execution);
-    },
-  };
-}
+import { type Person, signUp } from "#test/support/harness";
+import { clientOf, configured, used } from "./client.ts";
 
 const ask = (text: string, model = "gpt-4o-mini") => ({ model, messages: [{ role: "user" as const, content: text }] });
 
-async function tokensUsed(person: Person): Promise<number> {
-  const { body } = await person.call("GET", "/v1/usage");
-  return body.usage.aiTokens;
-}
+const tokensUsed = (person: Person): Promise<number> => used(person, "aiTokens");
 
 describe("a chat completion", () => {
   it("is answered, and charged as the provider counted it", async () => {
