@@ -20,6 +20,8 @@ export const bodyShapes = {
   ...staffBodies,
   opaqueRegister: (body: Json): Json => ({ ...body, signIn: true, sessionKind: "opaque" }),
   opaqueLogin: (body: Json): Json => ({ ...body, sessionKind: "opaque" }),
+  /** There a new password ended the session that asked, too. */
+  passwordChange: (body: Json): Json => ({ ...body, endAllSessions: true }),
   /** The older system knew one format only, so its imports do not name it. */
   importedKey: (body: Json): Json => (body["keyType"] === "master" ? { format: 1, ...body } : body),
   ...workspaceBodies,

@@ -64,6 +64,7 @@ export const accounts: Alias[] = [
     from: "/api/auth/change-password",
     to: "/v1/auth/change-password",
     toMethod: "POST",
+    body: "passwordChange",
     answer: "success",
   },
   { system: "D", method: "PUT", from: "/api/auth/profile", to: "/v1/users/me", answer: "data" },

@@ -22,6 +22,11 @@ export const webhookProblems = {
     title: "The webhook is off",
     suggestion: "Switch it on with PATCH /v1/webhooks/{id}.",
   },
+  "webhook-secret-changed": {
+    status: 409,
+    title: "The secret changed in the same moment",
+    suggestion: "Another rotation was first, and its secret signs. Rotate again if you need one of your own.",
+  },
   "address-refused": {
     status: 422,
     title: "The address may not be called",

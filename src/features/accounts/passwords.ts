@@ -15,11 +15,18 @@ import { inPlace } from "./sign-in-places.ts";
 import { findByEmail, isStalePassword, replacePassword, updateUser } from "./store.ts";
 import { dropUnproven } from "./unproven.ts";
 
+interface PasswordChange {
+  currentPassword: string;
+  newPassword: string;
+  /** The one that asks, too. */
+  endAllSessions?: boolean | undefined;
+}
+
 /**
  * Ends every other session: whoever knew the old password is out. They are ended before the change, so that a failure in between leaves
  * no session behind that it should have ended, and after it, for those that began in between.
  */
-export async function changePassword(ctx: WorkspaceCtx, given: { currentPassword: string; newPassword: string }) {
+export async function changePassword(ctx: WorkspaceCtx, given: PasswordChange) {
   await ctx.takeLimit(passwordChangeLimit, ctx.userId);
   refuseCommonPassword(given.newPassword);
   const user = await currentUser(ctx);
@@ -32,6 +39,10 @@ export async function changePassword(ctx: WorkspaceCtx, given: { currentPassword
     await commitWithJobs(ctx, [replacePassword(ctx.db, user, change), entry], [passwordChangedMail(ctx, user)]);
   } catch (error) {
     throw isStalePassword(error) ? new Problem("password-wrong") : error;
+  }
+  if (given.endAllSessions === true) {
+    await endAllSessions(ctx, ctx.userId, { reason: "password-changed" });
+    return { success: true as const, message: "Password changed; all sessions were ended. Sign in with the new one." };
   }
   await endOtherSessions(ctx);
   return { success: true as const, message: "Password changed; all other sessions were ended." };

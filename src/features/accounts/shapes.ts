@@ -103,6 +103,7 @@ export const changePasswordBody = shape(() =>
   legacyBody({
     currentPassword: z.string().max(4_096),
     newPassword: password(),
+    endAllSessions: z.boolean().optional().meta({ description: "End the session that asks, too." }),
   }).meta({ id: "ChangePassword" }),
 );
 

@@ -16,10 +16,11 @@ import { forgetMemberships } from "#features/workspaces/service";
 import { maxSubUsers, statusOf, withChanges } from "./rules.ts";
 import type { LimitsChange, PermissionsChange, SubUserShape } from "./shapes.ts";
 import {
-  countSubUsers,
   findSubUser,
   insertSubUser,
+  countSubUsers,
   isEmailTaken,
+  isFull,
   isSuspended,
   listSubUsers,
   patchGrant,
@@ -91,8 +92,8 @@ export async function makeSubUser(
 ): Promise<void> {
   if (isCommonPassword(making.password)) throw new Problem("password-too-common");
   if (await findByEmail(ctx.db, making.email)) throw new Problem("email-taken");
-  if ((await countSubUsers(ctx.db, ctx.workspaceId)) >= maxSubUsers)
-    throw new Problem("sub-user-limit-reached", { detail: `At most ${maxSubUsers} a workspace.` });
+  // The write decides; this spares those who come too late the hash that others wait for.
+  if ((await countSubUsers(ctx.db, ctx.workspaceId)) >= maxSubUsers) throw tooMany();
   const passwordPhc = await hashed(ctx, making.password);
   const at = ctx.now();
   const { id, email, grant, createdBy } = making;
@@ -108,15 +109,18 @@ export async function makeSubUser(
           parentWorkspaceId: ctx.workspaceId,
           emailVerifiedAt: making.verified === true ? at : null,
         }),
-        insertSubUser(ctx.db, row),
+        insertSubUser(ctx.db, row, maxSubUsers),
         auditEntry(ctx, "sub-user.created", { target: id, after: { email, ...grant } }),
       ],
       webhookEvent(ctx, "sub-user.created", { subUserId: id, email, name: user.name }),
     );
   } catch (error) {
+    if (isFull(error)) throw tooMany();
     throw isEmailTaken(error) ? new Problem("email-taken") : error;
   }
 }
+
+const tooMany = () => new Problem("sub-user-limit-reached", { detail: `At most ${maxSubUsers} a workspace.` });
 
 async function hashed(ctx: Pick<WorkspaceCtx, "objects" | "settings" | "random">, password: string): Promise<string> {
   const choice = { hashers: ctx.settings.hashers, random: (ctx.random(1)[0] ?? 0) / 256 };

@@ -45,17 +45,22 @@ export async function listSubUsers(
     .limit(page.limit);
 }
 
-export async function countSubUsers(db: Database, workspaceId: string): Promise<number> {
-  const [row] = await db
+const counted = (db: Database, workspaceId: string) =>
+  db
     .select({ people: count() })
     .from(subUsers)
     .innerJoin(users, eq(users.id, subUsers.userId))
     .where(living(workspaceId));
+
+export async function countSubUsers(db: Database, workspaceId: string): Promise<number> {
+  const [row] = await counted(db, workspaceId);
   return row?.people ?? 0;
 }
 
-export function insertSubUser(db: Database, row: typeof subUsers.$inferInsert): Statement {
-  return db.insert(subUsers).values(row);
+/** Rolls its batch back (`isFull`) when the workspace has `most` already, however many are made in the same moment. */
+export function insertSubUser(db: Database, row: typeof subUsers.$inferInsert, most: number): Statement {
+  const hasPlace = sql`${counted(db, row.workspaceId)} < ${most}`;
+  return db.insert(subUsers).values({ ...row, workspaceId: sql`case when ${hasPlace} then ${row.workspaceId} end` });
 }
 
 export function updateSubUser(
@@ -105,6 +110,7 @@ function mentions(error: unknown, words: string): boolean {
 }
 
 export const isSuspended = (error: unknown) => mentions(error, "NOT NULL constraint failed: users.status");
+export const isFull = (error: unknown) => mentions(error, "NOT NULL constraint failed: sub_users.workspace_id");
 export const isEmailTaken = (error: unknown) => mentions(error, "UNIQUE constraint failed: users.email");
 
 export async function countKeysOf(db: Database, userIds: readonly string[]): Promise<Map<string, number>> {

@@ -18,10 +18,12 @@ import {
   insertEvent,
   insertWebhook,
   isEnded,
+  isStaleSecret,
   listAttempts,
   listDeliveries,
   listWebhooks,
   maxWebhooks,
+  replaceSecret,
   restartDelivery,
   updateWebhook,
 } from "./store.ts";
@@ -165,7 +167,10 @@ export async function deleteWebhook(ctx: WorkspaceCtx, id: string): Promise<void
   await ctx.db.batch([updateWebhook(ctx, id, gone), auditEntry(ctx, "webhook.deleted", { target: id })]);
 }
 
-/** For a day both secrets sign, so that the receiver can change over without losing anything. */
+/**
+ * For a day both secrets sign, so that the receiver can change over without losing anything. Of several rotations at once one is made: whoever is
+ * shown a secret has one that signs.
+ */
 export async function rotateSecret(ctx: WorkspaceCtx, id: string) {
   const before = await getWebhook(ctx, id);
   const { text: secret, ...wrapped } = await makeSecret(ctx, id);
@@ -176,7 +181,14 @@ export async function rotateSecret(ctx: WorkspaceCtx, id: string) {
     oldSecretUntil: ctx.now() + oldSecretMs,
     updatedAt: ctx.now(),
   };
-  await ctx.db.batch([updateWebhook(ctx, id, next), auditEntry(ctx, "webhook.secret-rotated", { target: id })]);
+  const entry = auditEntry(ctx, "webhook.secret-rotated", { target: id });
+  try {
+    await ctx.db.batch([replaceSecret(ctx, before, next), entry]);
+  } catch (error) {
+    if (!isStaleSecret(error)) throw error;
+    await getWebhook(ctx, id);
+    throw new Problem("webhook-secret-changed");
+  }
   return { ...toWebhook({ ...before, ...next }, ctx.now()), secret };
 }
 

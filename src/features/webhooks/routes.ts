@@ -94,7 +94,7 @@ export const routes = [
     access: "webhooks:write",
     params: webhookParams,
     returns: webhookWithSecretShape,
-    problems: ["webhook-not-found"],
+    problems: ["webhook-not-found", "webhook-secret-changed"],
     handle: (ctx, { params }) => manage.rotateSecret(ctx, params.id),
   }),
   endpoint({

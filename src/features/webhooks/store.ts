@@ -2,6 +2,7 @@
 import { and, asc, count, desc, eq, inArray, isNull, lt, ne, or, sql, type SQL } from "drizzle-orm";
 import type { Database } from "#core/context";
 import type { Statement } from "#core/job";
+import { messagesOf } from "#lib/error-messages";
 import {
   type AttemptRow,
   type DeliveryRow,
@@ -39,6 +40,25 @@ export function updateWebhook(ctx: StoreCtx, id: string, change: Partial<Webhook
     .update(webhooks)
     .set(change)
     .where(and(eq(webhooks.id, id), living(ctx)));
+}
+
+/** Rolls its batch back (`isStaleSecret`) unless the secret is still the one that was read: of several rotations at once one signs. */
+export function replaceSecret(
+  ctx: StoreCtx,
+  before: WebhookRow,
+  change: Partial<WebhookRow> & SecretColumns,
+): Statement {
+  const isSame = sql`${webhooks.wrappedSecret} = ${before.wrappedSecret} and ${webhooks.deletedAt} is null`;
+  return ctx.db
+    .update(webhooks)
+    .set({ ...change, wrappedSecret: sql`case when ${isSame} then ${change.wrappedSecret} end` })
+    .where(and(eq(webhooks.id, before.id), eq(webhooks.workspaceId, ctx.workspaceId)));
+}
+
+type SecretColumns = Pick<WebhookRow, "wrappedSecret" | "masterVersion">;
+
+export function isStaleSecret(error: unknown): boolean {
+  return messagesOf(error).some((message) => message.includes("NOT NULL constraint failed: webhooks.wrapped_secret"));
 }
 
 export async function findWebhook(ctx: StoreCtx, id: string): Promise<WebhookRow | null> {

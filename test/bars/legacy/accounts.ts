@@ -97,11 +97,13 @@ async function replaySharedRows(
   const renamed = await client.call("PUT", "/api/auth/profile", 200, { token, body: { name: "Alice Once More" } });
   client.check(renamed.body?.data?.name === "Alice Once More", "answer: /api/auth/profile did not take the name");
   const next = randomBytes(18).toString("base64url");
-  await client.call("PUT", "/api/auth/change-password", 200, {
-    token,
-    body: { currentPassword: password, newPassword: next },
-  });
-  const out = await client.call("POST", "/api/auth/logout", 200, { token });
-  client.check(out.body?.success === true, "shape: logout does not say success");
+  const email = String(me.body?.email);
+  const body = { currentPassword: password, newPassword: next };
+  await client.call("PUT", "/api/auth/change-password", 200, { token, body });
   await client.call("GET", "/api/auth/me", 401, { token });
+  const again = await client.call("POST", "/api/auth/login", 200, { body: { email, password: next } });
+  const fresh = String(again.body?.token);
+  const out = await client.call("POST", "/api/auth/logout", 200, { token: fresh });
+  client.check(out.body?.success === true, "shape: logout does not say success");
+  await client.call("GET", "/api/auth/me", 401, { token: fresh });
 }

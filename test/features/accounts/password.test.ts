@@ -74,6 +74,22 @@ describe("changing the password", () => {
     expect(audit?.n).toBe(1);
   });
 
+  it("ends the session that asks where that is wished, as on system D's path it always is", async () => {
+    const person = await signUp();
+    const wished = next();
+    const body = { currentPassword: person.password, newPassword: wished, endAllSessions: true };
+    expect((await person.call("POST", "/v1/auth/change-password", { body })).status).toBe(200);
+    expect((await person.call("GET", "/v1/auth/me")).status).toBe(401);
+    const { body: opened } = await call("POST", "/api/auth/login", {
+      body: { email: person.email, password: wished },
+    });
+    const passwords = { currentPassword: wished, newPassword: next() };
+    const changed = await call("PUT", "/api/auth/change-password", { as: opened.token, body: passwords });
+    expect(changed).toMatchObject({ status: 200, body: { success: true } });
+    expect((await call("GET", "/api/auth/me", { as: opened.token })).status).toBe(401);
+    expect((await login(person, passwords.newPassword)).status).toBe(200);
+  });
+
   it("changes nothing when the other sessions cannot be ended", async () => {
     const person = await signUp();
     const failing = async () => {

@@ -51,6 +51,32 @@ describe("making a sub-user", () => {
     expect(JSON.stringify(trail.body)).not.toContain(body.password);
   });
 
+  it("stops at 200 a workspace, also when the last places are asked for at once", async () => {
+    const parent = await signUp();
+    const numbers = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 199)";
+    const [id, at] = [`'usr_' || ?1 || '_' || i`, Date.now()];
+    await bindings.DB.batch([
+      bindings.DB.prepare(
+        `insert into users (id, email, name, status, password_phc, parent_workspace_id, created_at, updated_at) ${numbers} select ${id}, ${id} || '@example.com', 'x', 'active', '', ?1, ?2, ?2 from n`,
+      ).bind(parent.workspaceId, at),
+      bindings.DB.prepare(
+        `insert into sub_users (user_id, workspace_id, permissions, limits, created_by, created_at, updated_at) ${numbers} select ${id}, ?1, '{}', '{}', ?1, ?2, ?2 from n`,
+      ).bind(parent.workspaceId, at),
+    ]);
+    const make = () => {
+      const email = `last-${crypto.randomUUID()}@example.com`;
+      return parent.call("POST", "/v1/sub-users", { body: { email, password: "a long enough pass phrase" } });
+    };
+    const answers = await Promise.all([make(), make(), make(), make()]);
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 409, 409, 409]);
+    for (const { body } of answers.filter(({ status }) => status === 409))
+      expect(body.code).toBe("sub-user-limit-reached");
+    const made = await bindings.DB.prepare("select count(*) as n from users where parent_workspace_id = ?")
+      .bind(parent.workspaceId)
+      .first("n");
+    expect(made).toBe(200);
+  });
+
   it("frees the address when it ends", async () => {
     const { parent, child } = await family();
     expect((await parent.call("DELETE", `/v1/sub-users/${child.id}`)).status).toBe(204);

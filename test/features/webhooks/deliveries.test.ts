@@ -192,6 +192,24 @@ describe("the secret", () => {
     expect(() => new Webhook(endpoint.secret).verify(second?.body ?? "", second?.headers ?? {})).toThrow(/signature/i);
   });
 
+  it("is shown to nobody whose rotation another one overwrote", async () => {
+    const endpoint = await addEndpoint(person);
+    const rotate = () => person.call("POST", `/v1/webhooks/${endpoint.id}/rotate-secret`);
+    const answers = await Promise.all([rotate(), rotate()]);
+    const made = answers.filter(({ status }) => status === 200);
+    expect(made.length).toBeGreaterThan(0);
+    for (const refused of answers.filter((answer) => !made.includes(answer)))
+      expect(refused).toMatchObject({ status: 409, body: { code: "webhook-secret-changed" } });
+    await emit(person);
+    const [delivery] = await received(endpoint.box);
+    for (const { body } of made)
+      expect(new Webhook(body.secret).verify(delivery?.body ?? "", delivery?.headers ?? {})).toBeTypeOf("object");
+    const entries = bindings.DB.prepare(
+      "select count(*) as n from audit_log where action = 'webhook.secret-rotated' and target = ?",
+    );
+    expect(await entries.bind(endpoint.id).first("n")).toBe(made.length);
+  });
+
   it("is shown once, and lies in the database in an envelope only", async () => {
     const endpoint = await addEndpoint(person);
     expect(await stateOf(endpoint)).not.toHaveProperty("secret");

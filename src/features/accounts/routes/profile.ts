@@ -36,7 +36,7 @@ export const profileRoutes = [
     name: "changePassword",
     method: "post",
     path: "/v1/auth/change-password",
-    summary: "Change the password and end all other sessions",
+    summary: "Change the password and end all other sessions, or all",
     access: "session",
     body: changePasswordBody,
     returns: doneShape,
