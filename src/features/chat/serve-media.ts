@@ -6,11 +6,11 @@ import type { Target, TokenUsage } from "#adapters/llm/contract";
 import type { JsonObject } from "#adapters/llm/dialect";
 import type { WorkspaceCtx } from "#core/context";
 import { Problem } from "#core/problem";
-import { costMicroUsd, listCostMicroUsd, targetsOf } from "#features/models/service";
-import { noteOwnKeyUse } from "#features/provider-keys/service";
+import { costMicroUsd, targetsOf } from "#features/models/service";
 import type { Amounts } from "#features/usage/service";
 import { type Admitted, admitUpTo, type Bill, billOf, concludeWith } from "./admission.ts";
 import type { Outgoing } from "./attempt.ts";
+import { noteAnswer } from "./note.ts";
 import type { Operation } from "./operations.ts";
 import { readPatience } from "./patience.ts";
 import { type Answered, type Begin, tryTargets } from "./try-targets.ts";
@@ -85,16 +85,8 @@ interface Settling {
 function settle(ctx: WorkspaceCtx, { asked, admitted, target, usage, begunMs }: Settling): void {
   const amounts = usage ? { ...asked.count(usage), moneyMicroUsd: costMicroUsd(target, usage) } : {};
   concludeWith(ctx, admitted, amounts);
-  if (target.ownKeyId === null) return;
-  noteOwnKeyUse(ctx, {
-    keyId: target.ownKeyId,
-    endpoint: asked.operation.name,
-    status: usage ? 200 : 502,
-    durationMs: ctx.now() - begunMs,
-    tokens: usage ? usage.inputTokens + usage.outputTokens : 0,
-    costMicroUsd: usage ? listCostMicroUsd(target, usage) : 0,
-    error: usage ? null : "stream-broken",
-  });
+  const error = usage ? null : "stream-broken";
+  noteAnswer(ctx, { operation: asked.operation, begunMs, target, usage, error });
 }
 
 /** A page where something else was promised: a provider behind a broken proxy. */

@@ -2,13 +2,13 @@
 import type { Target } from "#adapters/llm/contract";
 import type { WorkspaceCtx } from "#core/context";
 import { Problem, openAiError, problemBody } from "#core/problem";
-import { listCostMicroUsd, type TargetsAbout, targetsOf } from "#features/models/service";
-import { noteOwnKeyUse } from "#features/provider-keys/service";
+import { type TargetsAbout, targetsOf } from "#features/models/service";
 import { admit, type Admitted, type Bill, billOf, conclude, withLengthLimit } from "./admission.ts";
 import { budgetHeaders, servedHeaders, usageInfoOf, withUsageInfo } from "./bill-shown.ts";
 import { closed, keep, type Kept, readKept, type Slot, slotOf } from "./cache.ts";
 import { estimate, type Estimate, likelyOutputTokens } from "./estimate.ts";
 import { isObject, type JsonObject } from "#adapters/llm/dialect";
+import { noteAnswer } from "./note.ts";
 import type { Operation } from "./operations.ts";
 import { readPatience } from "./patience.ts";
 import { type PlainAnswer, readPlain } from "./plain-answer.ts";
@@ -149,7 +149,7 @@ async function answer(ctx: WorkspaceCtx, walk: Walk): Promise<Response> {
   const bill = billOf(answered.target, walk.admitted, usageOfPlain(walk, answered.begun));
   const text = await toldOf(walk, answered.begun.text);
   conclude(ctx, walk.admitted, bill);
-  note(ctx, walk, { target: answered.target, bill, error: null });
+  noteAnswer(ctx, { ...walk, target: answered.target, usage: bill.usage, error: null });
   const { provider } = answered.target;
   keep(ctx, walk.slot, { text, provider });
   return new Response(withUsageInfo(text, usageInfoOf(provider, bill)), {
@@ -197,7 +197,7 @@ async function stream(ctx: WorkspaceCtx, walk: Walk): Promise<Response> {
   ctx.later(
     ended.then((delivered) => {
       const bill = billOfStream(walk, target, delivered);
-      note(ctx, walk, { target, bill, error: delivered.isCut ? "stream-broken" : null });
+      noteAnswer(ctx, { ...walk, target, usage: bill.usage, error: delivered.isCut ? "stream-broken" : null });
       if (!delivered.isCut && delivered.tape !== null)
         keep(ctx, slot, { text: delivered.tape, provider: target.provider });
       const hasFailed = delivered.isCut && !delivered.isCancelled;
@@ -209,23 +209,4 @@ async function stream(ctx: WorkspaceCtx, walk: Walk): Promise<Response> {
 
 function billOfStream({ admitted, estimate: guess }: Walk, target: Target, delivered: Delivered): Bill {
   return billOf(target, admitted, delivered.usage ?? estimatedUsage(guess, delivered));
-}
-
-/** What is counted beside the money: nothing is decided by it. */
-function note(
-  ctx: WorkspaceCtx,
-  { operation, begunMs }: Walk,
-  { target, bill, error }: { target: Target; bill: Bill; error: string | null },
-): void {
-  if (target.ownKeyId === null) return;
-  const { usage } = bill;
-  noteOwnKeyUse(ctx, {
-    keyId: target.ownKeyId,
-    endpoint: operation.name,
-    status: error === null ? 200 : 502,
-    durationMs: ctx.now() - begunMs,
-    tokens: usage.inputTokens + usage.outputTokens,
-    costMicroUsd: listCostMicroUsd(target, usage),
-    error,
-  });
 }
