@@ -1,8 +1,20 @@
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
+import { deployedSource } from "./scripts/deployed-source.ts";
 import { trim } from "./scripts/trim.ts";
 import { testSettings } from "./test/support/secrets.ts";
 import { EvenSequencer } from "./test/support/shards.ts";
+
+/** What is deployed is what is tested: the source without the words of the OpenAPI document. */
+const asDeployed = {
+  name: "as-deployed",
+  enforce: "pre" as const,
+  transform: {
+    filter: { id: /\/src\/.*\.tsx?$/ },
+    // No line moves, so there is nothing to map.
+    handler: (text: string, path: string) => ({ code: deployedSource(path, text), map: null }),
+  },
+};
 
 /** Two projects: `workers` runs in workerd with the real bindings of wrangler.toml, `repo` reads files in plain Node. */
 export default defineConfig(async () => {
@@ -14,6 +26,7 @@ export default defineConfig(async () => {
       projects: [
         {
           plugins: [
+            asDeployed,
             cloudflareTest({
               wrangler: { configPath: "./wrangler.toml" },
               miniflare: {

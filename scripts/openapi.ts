@@ -7,7 +7,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import * as z from "zod";
 import { isOpenForm } from "#core/open-forms";
 import { isPermission, isStaffPermission } from "#core/access";
-import type { AnyEndpoint } from "#core/endpoint";
+import type { DescribedEndpoint } from "#core/endpoint";
 import { type ProblemCode, problemKinds } from "#core/problem";
 import { features } from "#app/features";
 
@@ -62,7 +62,7 @@ function nameComponents(): void {
 
 type RouteConfig = Parameters<OpenAPIHono["openAPIRegistry"]["registerPath"]>[0];
 
-function describe(spec: AnyEndpoint, tag: string): RouteConfig {
+function describe(spec: DescribedEndpoint, tag: string): RouteConfig {
   return {
     operationId: spec.name,
     method: spec.method,
@@ -80,7 +80,7 @@ function describe(spec: AnyEndpoint, tag: string): RouteConfig {
   } as RouteConfig;
 }
 
-function requestOf(spec: AnyEndpoint): RouteConfig["request"] {
+function requestOf(spec: DescribedEndpoint): RouteConfig["request"] {
   const headers = spec.idempotent
     ? z.object({
         "idempotency-key": z
@@ -103,7 +103,7 @@ function requestOf(spec: AnyEndpoint): RouteConfig["request"] {
   };
 }
 
-function answerOf(spec: AnyEndpoint): RouteConfig["responses"] {
+function answerOf(spec: DescribedEndpoint): RouteConfig["responses"] {
   if (spec.kind === "raw") {
     const content = Object.fromEntries(
       Object.keys(spec.produces ?? {}).map((type) => [
@@ -125,7 +125,7 @@ function answerOf(spec: AnyEndpoint): RouteConfig["responses"] {
 }
 
 /** Every code an operation may answer with, grouped by status. */
-function problemsOf(spec: AnyEndpoint): RouteConfig["responses"] {
+function problemsOf(spec: DescribedEndpoint): RouteConfig["responses"] {
   const byStatus = new Map<number, ProblemCode[]>();
   for (const code of new Set<ProblemCode>([...(spec.problems ?? []), ...impliedProblems(spec)])) {
     const { status } = problemKinds[code];
@@ -140,7 +140,7 @@ function problemsOf(spec: AnyEndpoint): RouteConfig["responses"] {
   );
 }
 
-function impliedProblems(spec: AnyEndpoint): ProblemCode[] {
+function impliedProblems(spec: DescribedEndpoint): ProblemCode[] {
   const codes: ProblemCode[] = [];
   if (spec.access !== "public")
     codes.push(
@@ -160,7 +160,7 @@ function impliedProblems(spec: AnyEndpoint): ProblemCode[] {
   return codes;
 }
 
-function refusalsOf({ access, exceptSubUsers, homeOnly }: AnyEndpoint): ProblemCode[] {
+function refusalsOf({ access, exceptSubUsers, homeOnly }: DescribedEndpoint): ProblemCode[] {
   const codes: ProblemCode[] = access === "session" ? ["session-required"] : [];
   if (exceptSubUsers) codes.push("permission-denied");
   if (homeOnly) codes.push("workspace-not-found");

@@ -14,7 +14,7 @@ interface Library {
   package: string;
   /** Files of its esm folder that are left out. */
   leftOut: (file: string) => boolean;
-  /** What is read in place of a file of its esm folder; relative to our own folder. */
+  /** What is read in place of a file of its esm folder; it imports relative to our own folder. */
   replaced?: Record<string, string>;
   /** Files of its esm folder that have to be met: a version that no longer has them needs this list to be read again. */
   known: readonly string[];
@@ -38,6 +38,11 @@ const stripeMembers = {
 };
 const stripeFiles = Object.values(stripeMembers).flatMap((names) => names.map((name) => `resources/${name}.js`));
 const stripeEvents = "StripeEventNotificationHandler.js";
+/** Amounts with fractions of a cent stay the text that Stripe sent, and a list has no methods that go through all of its pages. */
+const stripeReplaced = {
+  "Decimal.js": "export const Decimal = { from: (text) => text };",
+  "autoPagination.js": "export const makeAutoPaginationMethods = () => ({});",
+};
 const members = [...Object.keys(stripeMembers), "webhooks"].map((name) => JSON.stringify(name)).join(" | ");
 
 /**
@@ -75,7 +80,8 @@ export declare const Stripe: Pick<typeof Whole, "createFetchHttpClient" | "creat
 `,
     package: "stripe",
     leftOut: (file) => file === stripeEvents || (/^resources[./]/.test(file) && !stripeFiles.includes(file)),
-    known: [...stripeFiles, stripeEvents],
+    replaced: stripeReplaced,
+    known: [...stripeFiles, ...Object.keys(stripeReplaced), stripeEvents],
     unwanted: /^node:/,
   },
   passkeys: {
@@ -104,7 +110,7 @@ const refusal = `export function leftOut(name) {
   return new Proxy(class {}, { construct: () => inert, apply: refuse, get: refuse, set: refuse, has: refuse });
 }`;
 
-function exportedNames(path: string): string[] {
+export function exportedNames(path: string): string[] {
   const text = readFileSync(path, "utf8");
   const declared = text.matchAll(/^export (?:async )?(?:class|const|function) (\w+)/gm);
   const passedOn = text.matchAll(/^export \{ (\w+) \} from/gm);

@@ -39,14 +39,20 @@ export class Reply<Body> {
   }
 }
 
-interface Words<A extends Access, Params extends Schema, Query extends Schema> {
+/** What only the OpenAPI document tells: the deployed Worker does not hold it (scripts/deployed-source.ts). */
+interface Words {
+  summary: string;
+  description?: string;
+  /** Codes beyond those that every operation may answer with. */
+  problems?: readonly ProblemCode[];
+}
+
+interface Common<A extends Access, Params extends Schema, Query extends Schema> {
   /** The operationId: unique over the product. */
   name: string;
   method: Method;
   /** With `{name}` for parameters. */
   path: `/${string}`;
-  summary: string;
-  description?: string;
   access: A;
   /** Sub-users are refused, although the operation asks for no permission. */
   exceptSubUsers?: true;
@@ -62,8 +68,6 @@ interface Words<A extends Access, Params extends Schema, Query extends Schema> {
   uncounted?: boolean;
   params?: Params;
   query?: Query;
-  /** Codes beyond those that every operation may answer with. */
-  problems?: readonly ProblemCode[];
   /** The largest JSON body, where it is not the usual mebibyte. */
   bodyBytesMax?: number;
   /** Errors leave in the shape that OpenAI's clients read, instead of as problem documents. */
@@ -76,7 +80,8 @@ export interface EndpointSpec<
   Query extends Schema,
   Body extends Schema,
   Returns extends Schema,
-> extends Words<A, Params, Query> {
+>
+  extends Common<A, Params, Query>, Words {
   body?: Body;
   /** Accept `application/x-www-form-urlencoded` beside JSON (older clients sign in by a form). */
   acceptsForm?: boolean;
@@ -95,12 +100,8 @@ export interface EndpointSpec<
   handle(ctx: CtxOf<A>, input: Input<Params, Query, Body>): Promise<Result<Returns>> | Result<Returns>;
 }
 
-export interface RawEndpointSpec<
-  A extends Access,
-  Params extends Schema,
-  Query extends Schema,
-  Body extends Schema,
-> extends Words<A, Params, Query> {
+export interface RawEndpointSpec<A extends Access, Params extends Schema, Query extends Schema, Body extends Schema>
+  extends Common<A, Params, Query>, Words {
   body?: Body;
   /** Bodies documented but read by the handler itself, from `request`. */
   consumes?: Record<string, Shape>;
@@ -113,19 +114,23 @@ export interface RawEndpointSpec<
 }
 
 /** An endpoint as the composition sees it: its types are settled where it was defined. */
-export interface AnyEndpoint extends Words<Access, Schema, Schema> {
+export interface AnyEndpoint extends Common<Access, Schema, Schema> {
   kind: "json" | "raw";
   body?: Schema;
   acceptsForm?: boolean;
   bodyOptional?: boolean;
   consumes?: Record<string, Shape>;
   returns?: Schema;
-  produces?: Record<string, string>;
   status?: number;
   idempotent?: boolean;
   secrets?: readonly string[];
   answersAnew?: boolean;
   handle(ctx: never, input: never): unknown;
+}
+
+/** The same as the document sees it. */
+export interface DescribedEndpoint extends AnyEndpoint, Words {
+  produces?: Record<string, string>;
 }
 
 /**
@@ -139,7 +144,7 @@ export function endpoint<
   Query extends Schema = undefined,
   Body extends Schema = undefined,
   Returns extends Schema = undefined,
->(spec: EndpointSpec<A, Params, Query, Body, Returns>): AnyEndpoint {
+>(spec: EndpointSpec<A, Params, Query, Body, Returns>): DescribedEndpoint {
   return { kind: "json", ...spec };
 }
 
@@ -149,6 +154,6 @@ export function rawEndpoint<
   Params extends Schema = undefined,
   Query extends Schema = undefined,
   Body extends Schema = undefined,
->(spec: RawEndpointSpec<A, Params, Query, Body>): AnyEndpoint {
+>(spec: RawEndpointSpec<A, Params, Query, Body>): DescribedEndpoint {
   return { kind: "raw", ...spec };
 }

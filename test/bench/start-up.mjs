@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { report } from "./report.mjs";
 import { bundle, percentile, secrets } from "./start-worker.mjs";
+import { makeWorker, workerPath } from "../../scripts/worker.ts";
 
 const rounds = Number(process.env.ROUNDS ?? 25);
 
@@ -91,7 +92,8 @@ export async function run() {
     ...secrets(),
   };
   const flags = ["enable_request_signal"];
-  const ours = await prepare("src/index.ts", { bindings, flags });
+  await makeWorker();
+  const ours = await prepare(workerPath, { bindings, flags });
   const bare = await prepare("test/bench/request-path/bare.ts", { bindings: {}, flags });
   const rows = [];
   for (let round = 0; round < rounds; round += 1)

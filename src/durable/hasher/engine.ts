@@ -29,7 +29,7 @@ export function hashPassword(password: string, salt: Uint8Array): string {
 /** Constant in time over where the two hashes differ. The caller has refused costly strings (`isTooCostly`). */
 export async function matchesPassword(password: string, expected: PasswordHash): Promise<boolean> {
   if (expected.algorithm === "bcrypt") {
-    const { compare } = await import("bcryptjs");
+    const { compare } = await import("./bcrypt.ts");
     return compare(password, expected.text);
   }
   const actual = expected.algorithm === "argon2id" ? argon2id(password, expected) : scrypt(password, expected);

@@ -1,5 +1,5 @@
 /** The model operations under OpenAI's paths: its own clients work by another base URL and key. */
-import { type AnyEndpoint, rawEndpoint } from "#core/endpoint";
+import { type DescribedEndpoint, rawEndpoint } from "#core/endpoint";
 import type { Shape } from "#core/shape";
 import { type Operation, operations } from "./operations.ts";
 import { serveModel } from "./serve.ts";
@@ -29,7 +29,7 @@ interface Words {
   streams: boolean;
 }
 
-function modelEndpoint({ operation, streams, ...words }: Words): AnyEndpoint {
+function modelEndpoint({ operation, streams, ...words }: Words): DescribedEndpoint {
   return rawEndpoint({
     ...words,
     method: "post",

@@ -119,7 +119,7 @@ async function tryCode(ctx: Ctx, userId: string, code: string): Promise<boolean>
 
 /** Is it the code of this time step or of a neighbour (RFC 6238 section 5.2), and the first use of it? */
 export async function checkTotpCode(ctx: Ctx, row: TotpRow, code: string): Promise<boolean> {
-  const { Secret, TOTP } = await import("otpauth/dist/otpauth.node.mjs");
+  const { Secret, TOTP } = await import("./authenticator.ts");
   const bytes = await unwrapSecret(ctx.settings, row);
   const timestamp = ctx.now();
   const delta = TOTP.validate({ token: code, secret: new Secret({ buffer: bytes.buffer }), timestamp, window: 1 });

@@ -16,7 +16,7 @@ const crockford = "0123456789abcdefghjkmnpqrstvwxyz";
 /** Offers a new secret; nothing is asked of the person until a code of it was shown. Throws `totp-active`, and what missing proof throws. */
 export async function enroll(ctx: WorkspaceCtx, password: string | undefined) {
   const user = await requireRecentProof(ctx, proverOf(ctx), password);
-  const [{ Secret, TOTP }, { renderSVG }] = await Promise.all([import("otpauth/dist/otpauth.node.mjs"), import("uqr")]);
+  const { renderSVG, Secret, TOTP } = await import("./authenticator.ts");
   const bytes = ctx.random(secretBytes);
   const secret = new Secret({ buffer: bytes.buffer });
   const row = { userId: user.id, ...(await wrapSecret(ctx, user.id, bytes)), lastStep: 0, createdAt: ctx.now() };

@@ -1,4 +1,5 @@
 /** The secrets that sign deliveries (Standard Webhooks 1.0): made here, stored in envelopes only, opened only to sign. */
+import { createHmac } from "node:crypto";
 import type { Ctx } from "#core/context";
 import type { MasterKey } from "#core/env";
 import { Problem } from "#core/problem";
@@ -76,4 +77,11 @@ export async function rewrapped(
   if (!old) return current;
   const before = await wrapSecret(ctx, hook, await openSecret(ctx, hook, old));
   return { ...current, oldWrappedSecret: before.wrappedSecret, oldMasterVersion: before.masterVersion };
+}
+
+/** What the header `webhook-signature` says for one secret (Standard Webhooks 1.0: HMAC-SHA256 over id, seconds and body). */
+export function signatureOf(secret: string, signed: { id: string; atSeconds: number; body: string }): string {
+  const key = Uint8Array.fromBase64(secret.slice(prefix.length));
+  const text = `${signed.id}.${signed.atSeconds}.${signed.body}`;
+  return `v1,${createHmac("sha256", key).update(text).digest("base64")}`;
 }

@@ -7,7 +7,7 @@ import { defineJob, done, type JobCtx, type Outcome, retry, type Statement } fro
 import { TenantCallError } from "#core/outbound";
 import { endpointDisabled } from "../disabling.ts";
 import { goneStatus, isSuccess, maxTries, nextWaitSeconds, retryAfterOf } from "../rules.ts";
-import { secretsOf } from "../secret.ts";
+import { secretsOf, signatureOf } from "../secret.ts";
 import { type FoundDelivery, findDelivery, insertAttempt, updateDelivery, updateWebhook } from "../store.ts";
 
 const timeoutMs = 15_000;
@@ -63,16 +63,14 @@ async function send(ctx: JobCtx, found: FoundDelivery): Promise<Tried> {
 
 /** Standard Webhooks 1.0: the id stays the same at each try, the time is that of this try, and during a rotation both secrets sign. */
 async function headersOf(ctx: JobCtx, { webhook, event }: FoundDelivery): Promise<Record<string, string>> {
-  const { Webhook } = await import("standardwebhooks");
-  const at = new Date(ctx.now());
-  const signatures = (await secretsOf(ctx, webhook)).map((secret) =>
-    new Webhook(secret).sign(event.id, at, event.body),
-  );
+  const atSeconds = Math.floor(ctx.now() / 1_000);
+  const secrets = await secretsOf(ctx, webhook);
+  const signatures = secrets.map((secret) => signatureOf(secret, { id: event.id, atSeconds, body: event.body }));
   return {
     "content-type": "application/json",
     "user-agent": "Overtone-Webhooks/1.0",
     "webhook-id": event.id,
-    "webhook-timestamp": String(Math.floor(at.getTime() / 1_000)),
+    "webhook-timestamp": String(atSeconds),
     "webhook-signature": signatures.join(" "),
   };
 }
