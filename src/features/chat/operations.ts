@@ -109,7 +109,9 @@ const finished = new Set(["response.completed", "response.incomplete"]);
 function responseFacts({ data }: StreamEvent): EventFacts {
   if (!isObject(data)) return nothing;
   const type = typeof data["type"] === "string" ? data["type"] : "";
-  if (type === "error" || type === "response.failed") return { ...nothing, isError: true };
+  // Providers that stand behind a proxy say it without a type.
+  const isUntyped = type === "" && isObject(data["error"]);
+  if (type === "error" || type === "response.failed" || isUntyped) return { ...nothing, isError: true };
   if (type.endsWith(".delta")) return { ...nothing, textLength: lengthOf(data["delta"]) };
   if (!finished.has(type)) return nothing;
   const { response } = data;

@@ -62,6 +62,7 @@ export function beginStream(rules: Rules): Begin<OpenStream> {
     try {
       await readToFirstToken(open, rules);
     } catch (error) {
+      await source.cancel();
       const isLate = error instanceof DOMException && error.name === "TimeoutError";
       return { ok: false, fault: faultOf(isLate ? "timeout" : "invalid-answer") };
     }
@@ -75,7 +76,9 @@ async function readToFirstToken(open: OpenStream, rules: Rules): Promise<void> {
   let heldBytes = 0;
   while (!hasBegun(open) && !open.isDone && heldBytes < maxHeldBytes) {
     const batch = await open.source.next();
-    if (!batch || !take(open, batch, rules)) return;
+    if (!batch) return;
+    // Whatever stands before the break, in the same bytes, nobody has seen it.
+    if (!take(open, batch, rules)) throw new Error("the stream broke before its first token was passed on");
     heldBytes += batch.bytes.length;
   }
 }

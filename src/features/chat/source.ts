@@ -40,8 +40,8 @@ export function openSource(
   const events = openEventReader();
   const translate = dialectOf(target, operation).openTranslation?.(operation) ?? null;
   const read = async (): Promise<EventBatch | null> => {
-    const bytes = await gather();
-    watch.assertInTime();
+    // A read that is given up rejects on the network, and ends in memory: late either way.
+    const bytes = await gather().finally(watch.assertInTime);
     if (bytes === null) {
       watch.stop();
       if (events.restBytes > 0) throw new Error("the stream ended inside an event");

@@ -15,6 +15,8 @@ const firstPauseMs = 250;
 const longestPauseMs = 4_000;
 /** A caller waits this long for a provider that said when to come back; what takes longer is the caller's to decide. */
 const patienceMs = 10_000;
+/** A timer may end this much before its time. */
+const earlyMs = 5;
 
 const isolateBreaker = openBreaker();
 
@@ -31,22 +33,44 @@ export interface Answered<Begun> {
   attempts: number;
 }
 
-interface Round<Begun> {
-  answered: Answered<Begun> | null;
-  faults: Fault[];
+interface Asked<Begun> {
+  call: Call;
+  begin: Begin<Begun>;
+  breaker?: Breaker;
 }
 
-/** Throws a problem when no target answers. */
+/** What a request remembers from round to round. */
+interface Memory {
+  /** Calls of providers. */
+  attempts: number;
+  /** What a provider that wants to be left alone for a while said, by target. */
+  resting: Map<string, { fault: Fault; untilMs: number }>;
+}
+
+/** Throws a problem when no target answers, or the request's own time is up. */
 export async function tryTargets<Begun>(
   ctx: WorkspaceCtx,
   targets: readonly Target[],
-  asked: { call: Call; begin: Begin<Begun>; breaker?: Breaker },
+  asked: Asked<Begun>,
 ): Promise<Answered<Begun>> {
-  let attempts = 0;
+  try {
+    return await askInRounds(ctx, targets, asked);
+  } catch (error) {
+    const { aborted, reason } = asked.call.signal;
+    const isLate = aborted && reason instanceof Error && reason.name === "TimeoutError";
+    throw isLate ? new Problem("model-timeout", { headers: noRetry }) : error;
+  }
+}
+
+async function askInRounds<Begun>(
+  ctx: WorkspaceCtx,
+  targets: readonly Target[],
+  asked: Asked<Begun>,
+): Promise<Answered<Begun>> {
+  const memory: Memory = { attempts: 0, resting: new Map() };
   for (let round = 1; ; round += 1) {
-    const { answered, faults } = await askOnce(ctx, targets, { ...asked, attempts });
+    const { answered, faults } = await askOnce(ctx, targets, { ...asked, memory });
     if (answered) return answered;
-    attempts += faults.length;
     const isLast = round === maxRounds || asked.call.outgoing?.isSpent() === true;
     const waitMs = isLast ? null : waitAfter(ctx, faults, round);
     if (waitMs === null) throw problemOf(faults);
@@ -61,17 +85,18 @@ export function nameOf({ provider, baseUrl, model, ownKeyId }: Target): string {
 async function askOnce<Begun>(
   ctx: WorkspaceCtx,
   targets: readonly Target[],
-  asked: { call: Call; begin: Begin<Begun>; breaker?: Breaker; attempts: number },
-): Promise<Round<Begun>> {
-  const { call, begin, breaker = isolateBreaker } = asked;
+  asked: Asked<Begun> & { memory: Memory },
+): Promise<{ answered: Answered<Begun> | null; faults: Fault[] }> {
+  const { call, begin, breaker = isolateBreaker, memory } = asked;
   const faults: Fault[] = [];
   for (const target of targets) {
     const name = nameOf(target);
-    const closedForMs = breaker.closedFor(name, ctx.now());
-    if (closedForMs !== null) {
-      faults.push(faultOf("overloaded", { retryAfterMs: closedForMs }));
+    const left = leftAlone(name, { breaker, memory, nowMs: ctx.now() });
+    if (left) {
+      faults.push(left);
       continue;
     }
+    memory.attempts += 1;
     const begunMs = ctx.now();
     const tried = await attempt(ctx, target, call);
     const result = tried.ok ? await begin(target, tried.response) : tried;
@@ -79,13 +104,24 @@ async function askOnce<Begun>(
     noteProviderCall(ctx, { ...target, ok, durationMs: ctx.now() - begunMs });
     if (result.ok) {
       breaker.succeeded(name);
-      return { answered: { target, begun: result.begun, attempts: asked.attempts + faults.length + 1 }, faults };
+      return { answered: { target, begun: result.begun, attempts: memory.attempts }, faults };
     }
     faults.push(result.fault);
+    const { retryAfterMs } = result.fault;
+    if (retryAfterMs !== null) memory.resting.set(name, { fault: result.fault, untilMs: ctx.now() + retryAfterMs });
     if (isFinal(result.fault) || call.outgoing?.isSpent() === true) break;
     if (countsAgainst.has(result.fault.kind)) breaker.failed(name, ctx.now());
   }
   return { answered: null, faults };
+}
+
+/** Why a target is not asked now: it said when to come back, or has failed too often. */
+function leftAlone(name: string, about: { breaker: Breaker; memory: Memory; nowMs: number }): Fault | null {
+  const { breaker, memory, nowMs } = about;
+  const resting = memory.resting.get(name);
+  if (resting && resting.untilMs - nowMs > earlyMs) return { ...resting.fault, retryAfterMs: resting.untilMs - nowMs };
+  const closedForMs = breaker.closedFor(name, nowMs);
+  return closedForMs === null ? null : faultOf("overloaded", { retryAfterMs: closedForMs });
 }
 
 /** A model that one provider does not have, another one may. */
