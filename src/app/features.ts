@@ -17,6 +17,7 @@ import secrets from "#features/secrets/index";
 import signInMethods from "#features/sign-in-methods/index";
 import staff from "#features/staff/index";
 import subUsers from "#features/sub-users/index";
+import tokens from "#features/tokens/index";
 import usage from "#features/usage/index";
 import webhooks from "#features/webhooks/index";
 import workspaces from "#features/workspaces/index";
@@ -40,6 +41,7 @@ export const features: readonly Feature[] = [
   webhooks,
   models,
   chat,
+  tokens,
   prompts,
   providerKeys,
 ];

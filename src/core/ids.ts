@@ -22,6 +22,7 @@ export const idPrefixes = {
   providerKey: "byok",
   report: "rep",
   request: "req",
+  reservation: "rsv",
   response: "resp",
   session: "ses",
   upload: "upl",

@@ -34,6 +34,21 @@ export function legacyBody<Shape extends z.ZodRawShape>(members: Shape) {
   }, shape);
 }
 
+const toSnake = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** Before a shape whose members are in snake case: takes each in camelCase, too. Both with different values are refused. */
+export function inEitherSpelling(value: unknown, check: z.core.$RefinementCtx): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const spelled: Record<string, unknown> = {};
+  for (const [name, given] of Object.entries(value)) {
+    const key = toSnake(name);
+    if (key in spelled && JSON.stringify(spelled[key]) !== JSON.stringify(given))
+      check.addIssue({ code: "custom", path: [name], message: `differs from ${key}` });
+    spelled[key] = given;
+  }
+  return spelled;
+}
+
 function refuseServerOwned(given: string[], declared: string[]): void {
   const found = given.filter((name) => (serverOwned as readonly string[]).includes(name) && !declared.includes(name));
   if (found.length > 0)

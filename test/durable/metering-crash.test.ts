@@ -7,6 +7,9 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   chargeMeters,
+  consumeOutside,
+  giveBackOutside,
+  holdOutside,
   readMeters,
   readOutgoing,
   releaseMeters,
@@ -26,6 +29,7 @@ function ledger(limit: number | null) {
   });
   const stub = () => ledgers.getByName(workspaceId);
   return {
+    workspaceId,
     reserve: (id: string, amount: number, ttlMs = 600_000) => reserveMeters(ledgers, { ...asked(id, amount), ttlMs }),
     charge: (id: string, amount: number) => chargeMeters(ledgers, asked(id, amount)),
     settle: (id: string, amount: number) => settleMeters(ledgers, asked(id, amount)),
@@ -85,6 +89,33 @@ describe("after a crash", () => {
     const { used, reserved } = await one.held();
     expect(used).toBe(50);
     expect(used + reserved).toBeLessThanOrEqual(100);
+  });
+
+  it("knows every reservation that somebody outside was told of, and its end with what it was for", async () => {
+    const { workspaceId, crash } = ledger(1_000);
+    const scopes = { userId: "usr_one" };
+    const meters = [{ meter: "aiTokens" as const, amount: 10, limit: 1_000 }];
+    const hold = (id: string) =>
+      holdOutside(ledgers, { workspaceId, reservationId: id, meters, scopes, ttlMs: 60_000, openMax: 10 });
+    const counts = { errors: 0, estimated: 0, inputTokens: 0, cachedTokens: 0, outputTokens: 0, moneyMicroUsd: 0 };
+    const use = { ...counts, provider: "p", operation: "chat", requests: 1, tokens: 7 };
+    const consume = (id: string) =>
+      consumeOutside(ledgers, { workspaceId, reservationId: id, ...scopes, meter: "aiTokens", amount: 7, uses: [use] });
+    expect((await Promise.all(times(4, (index) => hold(`o:${index}`)))).every(({ ok }) => ok)).toBe(true);
+    await crash();
+    expect(await consume("o:0")).toMatchObject({ ok: true, repeated: false, charged: 7 });
+    expect(await giveBackOutside(ledgers, { workspaceId, reservationId: "o:1", ...scopes })).toMatchObject({
+      ok: true,
+    });
+    await crash();
+    expect(await consume("o:0")).toMatchObject({ ok: true, repeated: true, charged: 7 });
+    expect(await consume("o:1")).toEqual({ ok: false, reason: "released" });
+    const items = await readOutgoing(ledgers, { workspaceId, limit: 100 });
+    expect(items.flatMap((item) => (item.kind === "uses" ? [item.event] : []))).toMatchObject([
+      { id: "o:0/uses", userId: "usr_one", uses: [use] },
+    ]);
+    const { meters: states } = await readMeters(ledgers, { workspaceId });
+    expect(states.find(({ meter }) => meter === "aiTokens")).toMatchObject({ used: 7 });
   });
 
   it("holds nothing back for a lone reservation, nor for what was settled long after it", async () => {

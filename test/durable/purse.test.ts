@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { MeterState, Reserved } from "#durable/ledger/meters";
+import type { MeterState, ModelUse, Reserved } from "#durable/ledger/meters";
 import {
   type Amounts,
   type Claim,
@@ -20,6 +20,7 @@ function makeLedger(limit: number | null, delayMs = () => 0) {
   let used = 0;
   let mostHeld = 0;
   const failures: Error[] = [];
+  const told: ModelUse[][] = [];
   const held = () => [...open.values()].reduce((sum, amount) => sum + amount, 0);
   const state = (): MeterState => ({
     meter: "aiTokens",
@@ -44,16 +45,18 @@ function makeLedger(limit: number | null, delayMs = () => 0) {
       mostHeld = Math.max(mostHeld, used + held());
       return { ok: true, state: "open", expiresAtMs: nowMs + ttlMs, meters: [state()] };
     },
-    async settle({ reservationId, meters }) {
+    async settle({ reservationId, meters, uses = [] }) {
       const failure = failures.shift();
       if (failure) throw failure;
       const amount = meters[0]?.amount ?? 0;
       asked.push(`settle ${amount}`);
       await answerAfter(delayMs());
-      if (open.delete(reservationId)) used += amount;
+      if (!open.delete(reservationId)) return;
+      used += amount;
+      told.push(uses);
     },
   };
-  return { ledger, asked, failures, held, used: () => used, mostHeld: () => mostHeld };
+  return { ledger, asked, failures, uses: told, held, used: () => used, mostHeld: () => mostHeld };
 }
 
 const answerAfter = (ms: number) =>
@@ -76,7 +79,8 @@ async function take(ledger: LedgerCalls, asked: Claim, state: Purses, nowMs = 0)
 }
 
 /** The settlement, if there is to be one, waits for its time. */
-const putBack = (ledger: LedgerCalls, ticket: Ticket, used: Amounts) => void putBackLater(ledger, ticket, used);
+const putBack = (ledger: LedgerCalls, ticket: Ticket, amounts: Amounts) =>
+  void putBackLater(ledger, ticket, { amounts });
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout"] }));
 afterEach(() => void vi.useRealTimers());
@@ -200,10 +204,47 @@ describe("serving many requests out of one reservation", () => {
     const state = createPurses();
     const { ledger, asked, failures } = makeLedger(null);
     failures.push(new Error("lost"), new Error("lost"));
-    const settled = putBackLater(ledger, await take(ledger, claim(10), state), { aiTokens: 3 });
+    const settled = putBackLater(ledger, await take(ledger, claim(10), state), { amounts: { aiTokens: 3 } });
     await pass();
     await settled;
     expect(asked).toEqual(["reserve 10", "settle 3"]);
+  });
+
+  it("tells with the settlement what it was for, one entry for each provider and kind", async () => {
+    const state = createPurses();
+    const { ledger, failures, uses } = makeLedger(null);
+    const use = (provider: string, tokens: number): ModelUse => ({
+      provider,
+      operation: "chat",
+      requests: 1,
+      errors: provider === "" ? 1 : 0,
+      estimated: 0,
+      tokens,
+      inputTokens: tokens - 1,
+      cachedTokens: 0,
+      outputTokens: 1,
+      moneyMicroUsd: 2,
+    });
+    const spend = async (provider: string, tokens: number) => {
+      const ticket = await take(ledger, claim(6), state);
+      void putBackLater(ledger, ticket, { amounts: { aiTokens: tokens }, use: use(provider, tokens) });
+    };
+    failures.push(new Error("lost"));
+    putBack(ledger, await take(ledger, claim(30), state), {});
+    for (const [provider, tokens] of [
+      ["p", 4],
+      ["q", 5],
+      ["p", 6],
+      ["", 1],
+    ] as const)
+      await spend(provider, tokens);
+    await pass();
+    expect(uses).toEqual([
+      [{ ...use("p", 10), requests: 2, inputTokens: 8, outputTokens: 2, moneyMicroUsd: 4 }, use("q", 5), use("", 1)],
+    ]);
+    await spend("q", 3);
+    await pass();
+    expect(uses.at(-1)).toEqual([use("q", 3)]);
   });
 
   it("settles at once for somebody who looks", async () => {

@@ -9,12 +9,14 @@ import type {
   Line,
   MeteredName,
   MeterState,
+  ModelUse,
   QuotaNotice,
   ScopeKind,
   Scopes,
   Shortage,
   SpanKind,
   UsageEvent,
+  UsesEvent,
 } from "./meters.ts";
 import { metered } from "./meters.ts";
 
@@ -66,6 +68,7 @@ export interface Book {
   /** What the disk has not. */
   changed: { counters: Set<string>; leases: Map<string, Lease>; bonus: Set<MeteredName> };
   events: UsageEvent[];
+  uses: UsesEvent[];
   notices: QuotaNotice[];
 }
 
@@ -77,13 +80,14 @@ export function emptyBook(): Book {
     bonus: new Map(),
     changed: { counters: new Set(), leases: new Map(), bonus: new Set() },
     events: [],
+    uses: [],
     notices: [],
   };
 }
 
 export function hasChanges(book: Book): boolean {
   const { counters, leases, bonus } = book.changed;
-  return counters.size + leases.size + bonus.size + book.events.length + book.notices.length > 0;
+  return counters.size + leases.size + bonus.size + book.events.length + book.uses.length + book.notices.length > 0;
 }
 
 const noticeLevels = [80, 100] as const;
@@ -339,6 +343,18 @@ export function use(book: Book, part: Part, about: { lease: Lease; nowMs: number
     keyId: scopes.keyId ?? "",
     model: scopes.model ?? "",
   });
+}
+
+/** Notes what a reservation's end came to. One that was given back may be made again under its id: its end is told apart by its time. */
+export function record(
+  book: Book,
+  lease: Pick<Lease, "id" | "scopes">,
+  about: { uses: ModelUse[] | undefined; nowMs: number; suffix?: string },
+): void {
+  const { uses = [], nowMs, suffix = "" } = about;
+  if (uses.length === 0) return;
+  const { userId = "", keyId = "", model = "" } = lease.scopes;
+  book.uses.push({ id: `${lease.id}/uses${suffix}`, atMs: nowMs, userId, keyId, model, uses });
 }
 
 /** Each level once in a period, by the very step that reaches it. */

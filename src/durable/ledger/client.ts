@@ -2,13 +2,20 @@
 import { objectNamed, type Placement } from "../stub.ts";
 import type {
   Asking,
+  Consumed,
+  Consuming,
+  GivenBack,
+  Held,
   MeteredName,
   MeterState,
   Outgoing,
+  OutsideHold,
+  Releasing,
   Reserved,
   ReserveRequest,
   ScopeKind,
   Settled,
+  Standing,
 } from "./meters.ts";
 import type { HoldOutcome, HoldRequest, Ledger, Reconciled, ReconcileRequest } from "./object.ts";
 import type { LedgerCalls } from "./purse.ts";
@@ -16,17 +23,22 @@ import type { MeterName, Totals } from "./rules.ts";
 
 export type {
   Budget,
+  Held,
   Line,
   MeteredName,
   MeterState,
+  ModelUse,
+  NotOpen,
   Outgoing,
   QuotaNotice,
   Scopes,
   Shortage,
+  Standing,
   UsageEvent,
+  UsesEvent,
 } from "./meters.ts";
 export { createCallLeases, handBackCalls, takeApiCall } from "./call-leases.ts";
-export { leftBeside, putBack, settlePurses, takeFromPurse, type Ticket } from "./purse.ts";
+export { leftBeside, putBack, settlePurses, type Spent, takeFromPurse, type Ticket } from "./purse.ts";
 
 type Ledgers = DurableObjectNamespace<Ledger>;
 /** Every request names the workspace whose ledger it is for. */
@@ -119,12 +131,35 @@ export async function settleMeters(ledgers: Ledgers, request: Of<Asking>): Promi
 }
 
 /** Gives a reservation back; false when it was not open any more. */
-export async function releaseMeters(
-  ledgers: Ledgers,
-  request: Of<{ reservationId: string; nowMs?: number }>,
-): Promise<boolean> {
+export async function releaseMeters(ledgers: Ledgers, request: Of<Releasing>): Promise<boolean> {
   const { workspaceId, ...rest } = request;
   return await objectNamed(ledgers, workspaceId, {}).releaseMeters(rest);
+}
+
+/** Holds an amount for somebody who works elsewhere; answers once it is on disk. The same id is one reservation. */
+export async function holdOutside(ledgers: Ledgers, request: Of<OutsideHold>): Promise<Held> {
+  const { workspaceId, ...rest } = request;
+  return await objectNamed(ledgers, workspaceId, {}).holdOutside(rest);
+}
+
+/** Charges what was used of an outside reservation, and never more than what is left; the rest returns. Once for an id. */
+export async function consumeOutside(ledgers: Ledgers, request: Of<Consuming>): Promise<Consumed> {
+  const { workspaceId, ...rest } = request;
+  return await objectNamed(ledgers, workspaceId, {}).consumeOutside(rest);
+}
+
+export async function giveBackOutside(
+  ledgers: Ledgers,
+  request: Of<Omit<Consuming, "amount" | "meter">>,
+): Promise<GivenBack> {
+  const { workspaceId, ...rest } = request;
+  return await objectNamed(ledgers, workspaceId, {}).giveBackOutside(rest);
+}
+
+/** The limits that a reservation of these meters would meet, as they stand. */
+export async function readStanding(ledgers: Ledgers, request: Of<Omit<Asking, "reservationId">>): Promise<Standing[]> {
+  const { workspaceId, ...rest } = request;
+  return await objectNamed(ledgers, workspaceId, {}).readStanding(rest);
 }
 
 /** What may be used beyond the limit, raised or (negative) taken back; the same id counts once. Returns what is left of all grants. */

@@ -1,7 +1,7 @@
 /** The metering of one workspace on disk and the statements on it; no decisions. Kept in one transaction with what it tells the database. */
 import type { Book, Counter, Lease, LeaseState } from "./book.ts";
 import { emptyBook } from "./book.ts";
-import type { MeteredName, Outgoing, QuotaNotice, ScopeKind, UsageEvent } from "./meters.ts";
+import type { MeteredName, Outgoing, QuotaNotice, ScopeKind, UsageEvent, UsesEvent } from "./meters.ts";
 
 export function createTables(sql: SqlStorage): void {
   sql.exec(`CREATE TABLE IF NOT EXISTS meter_counters (
@@ -95,6 +95,7 @@ export function writeChanges(sql: SqlStorage, book: Book): void {
     sql.exec("INSERT OR REPLACE INTO meter_bonus (meter, amount) VALUES (?, ?)", meter, book.bonus.get(meter) ?? 0);
   }
   for (const event of book.events) send(sql, event.id, { kind: "event", event });
+  for (const event of book.uses) send(sql, event.id, { kind: "uses", event });
   for (const notice of book.notices) {
     send(sql, `${notice.meter}|${notice.startMs}|${notice.level}`, { kind: "notice", notice });
   }
@@ -122,7 +123,10 @@ function writeLease(sql: SqlStorage, lease: Lease): void {
   sql.exec("INSERT OR REPLACE INTO meter_leases VALUES (?, ?, ?, ?, ?)", id, state, atMs, expiresAtMs, detail);
 }
 
-type Item = { kind: "event"; event: UsageEvent } | { kind: "notice"; notice: QuotaNotice };
+type Item =
+  | { kind: "event"; event: UsageEvent }
+  | { kind: "uses"; event: UsesEvent }
+  | { kind: "notice"; notice: QuotaNotice };
 
 function send(sql: SqlStorage, id: string, item: Item): void {
   sql.exec("INSERT OR IGNORE INTO meter_outbox (id, item) VALUES (?, ?)", id, JSON.stringify(item));

@@ -7,19 +7,23 @@ import * as book from "./book.ts";
 import { type Grant, grantOnce, type Room, setRoomOnce } from "./grants.ts";
 import * as journal from "./journal.ts";
 import { closeMarks, raiseMarks, recover, settleUnknown } from "./marks.ts";
+import { type OutsideHolds, outsideHolds } from "./outside-holds.ts";
+import { statesNow, statesOf, statesOfScope } from "./readings.ts";
+import { type StorageLevel, tellStorage } from "./storage-notices.ts";
+import { maxUses } from "./uses.ts";
 import type {
   Asking,
   Block,
   BlockRequest,
   MeterState,
   Outgoing,
-  QuotaNotice,
+  Releasing,
   Reserved,
   ReserveRequest,
   ScopeKind,
   Settled,
 } from "./meters.ts";
-import { metered, meteredNames } from "./meters.ts";
+import { metered } from "./meters.ts";
 
 /** Writes closer together than this are made in one. */
 const shareMs = 100;
@@ -41,7 +45,7 @@ export interface Metering {
   /** Reserves and settles in one: admitted only when it fits. */
   charge(request: Asking): Promise<Reserved>;
   settle(request: Asking): Promise<Settled>;
-  release(request: { reservationId: string; nowMs?: number }): Promise<boolean>;
+  release(request: Releasing): Promise<boolean>;
   exchange(request: BlockRequest): Block;
   grant(request: Grant): number;
   setRoom(request: Room): number | null;
@@ -49,7 +53,9 @@ export interface Metering {
   readScope(request: { scope: ScopeKind; scopeId?: string; nowMs?: number }): MeterState[];
   setAnchor(anchorMs: number | null): void;
   /** What a meter kept elsewhere (storage) came to, for its notices. */
-  tell(level: { used: number; limit: number | null; nowMs: number }): void;
+  tell(level: StorageLevel): void;
+  /** Reservations that are settled by whoever asked for them, see outside-holds.ts. */
+  outside: OutsideHolds;
   outgoing(limit: number): Outgoing[];
   delivered(throughSeq: number): void;
   /** Ends what has lapsed and writes; returns when to be called again, or null. */
@@ -105,13 +111,27 @@ export function openMetering(host: Host): Metering {
     exchange: (request) => exchange(state, request),
     grant: (request) => grantOnce(state, request, () => flush(state)),
     setRoom: (request) => changeRoom(state, request),
-    read: ({ nowMs: at = Date.now() }) => read(state, at),
-    readScope: (request) => readScope(state, request),
+    read({ nowMs: at = Date.now() }) {
+      begin(state, "read", at);
+      return statesNow(state.book, at);
+    },
+    readScope({ nowMs: at = Date.now(), ...request }) {
+      begin(state, "read", at);
+      return statesOfScope(state.book, { ...request, nowMs: at });
+    },
     setAnchor(anchorMs) {
       state.book.anchorMs = anchorMs;
       journal.writeFact(sql, "anchor", anchorMs === null ? "" : String(anchorMs));
     },
-    tell: (level) => tell(state, level),
+    tell(level) {
+      if (tellStorage(state, level)) flush(state);
+    },
+    outside: outsideHolds({
+      book: state.book,
+      find: (id, at) => begin(state, id, at),
+      reserve: (request) => reserve(state, request),
+      written: () => written(state),
+    }),
     outgoing: (limit) => journal.readOutbox(sql, limit),
     delivered(throughSeq) {
       journal.deleteOutgoing(sql, throughSeq);
@@ -131,7 +151,8 @@ function begin(state: State, id: string, nowMs: number): Lease | null {
 }
 
 function assertLines(asked: Asking): void {
-  const { meters, budgets = [] } = asked;
+  const { meters, budgets = [], uses = [] } = asked;
+  if (uses.length > maxUses) throw new RangeError("at most 64 uses");
   if (meters.length === 0 || meters.length > maxLines || budgets.length > maxLines)
     throw new RangeError("1 to 16 meters and at most 16 budgets");
   if (new Set(meters.map(({ meter }) => meter)).size < meters.length) throw new RangeError("each meter once");
@@ -153,12 +174,12 @@ function reserve(state: State, request: ReserveRequest): Reserved {
   if (!(request.ttlMs > 0) || request.ttlMs > maxTtlMs) throw new RangeError("a reservation lives up to an hour");
   const known = begin(state, request.reservationId, nowMs);
   if (known && (known.state === "open" || known.state === "settled")) {
-    return { ok: true, state: known.state, expiresAtMs: known.expiresAtMs, meters: statesOf(state, known) };
+    return { ok: true, state: known.state, expiresAtMs: known.expiresAtMs, meters: statesOf(state.book, known) };
   }
   const admission = admit(state, request, { nowMs, ttlMs: request.ttlMs, whenExpired: "return" });
   if (!admission.ok) return admission;
   const { lease } = admission;
-  return { ok: true, state: "open", expiresAtMs: lease.expiresAtMs, meters: statesOf(state, lease) };
+  return { ok: true, state: "open", expiresAtMs: lease.expiresAtMs, meters: statesOf(state.book, lease) };
 }
 
 type Terms = Parameters<typeof book.admit>[2];
@@ -193,10 +214,13 @@ async function charge(state: State, asked: Asking): Promise<Reserved> {
     state.lastAdmissionMs = Date.now();
     lease = admission.lease;
   }
-  if (lease) book.settleOpen(state.book, lease, asked.meters, nowMs);
+  if (lease) {
+    book.settleOpen(state.book, lease, asked.meters, nowMs);
+    book.record(state.book, lease, { uses: asked.uses, nowMs });
+  }
   await written(state);
   const ended = lease ?? known;
-  return { ok: true, state: "settled", expiresAtMs: nowMs, meters: ended ? statesOf(state, ended) : [] };
+  return { ok: true, state: "settled", expiresAtMs: nowMs, meters: ended ? statesOf(state.book, ended) : [] };
 }
 
 async function settle(state: State, asked: Asking): Promise<Settled> {
@@ -205,18 +229,27 @@ async function settle(state: State, asked: Asking): Promise<Settled> {
   const known = begin(state, asked.reservationId, nowMs);
   if (known?.state === "released") return { ok: false, reason: "released" };
   const repeated = known?.state === "settled";
-  if (known?.state === "open") book.settleOpen(state.book, known, asked.meters, nowMs);
-  else if (known?.state === "charged") book.correct(state.book, known, asked.meters, nowMs);
-  else if (!repeated) settleUnknown(state.book, asked, { nowMs, wasLost: known === null });
+  if (!repeated) settleKnown(state, { ...asked, nowMs }, known);
   await written(state);
   const ended = begin(state, asked.reservationId, nowMs);
-  return { ok: true, repeated, meters: ended ? statesOf(state, ended) : [] };
+  return { ok: true, repeated, meters: ended ? statesOf(state.book, ended) : [] };
 }
 
-async function release(state: State, request: { reservationId: string; nowMs?: number }): Promise<boolean> {
-  const known = begin(state, request.reservationId, request.nowMs ?? Date.now());
+function settleKnown({ book: current }: State, asked: Asking & { nowMs: number }, known: Lease | null): void {
+  const { reservationId: id, meters, scopes = {}, uses, nowMs } = asked;
+  if (known?.state === "open") book.settleOpen(current, known, meters, nowMs);
+  else if (known?.state === "charged") book.correct(current, known, meters, nowMs);
+  else settleUnknown(current, asked, { nowMs, wasLost: known === null });
+  book.record(current, { id, scopes }, { uses, nowMs });
+}
+
+async function release(state: State, request: Releasing): Promise<boolean> {
+  const nowMs = request.nowMs ?? Date.now();
+  const known = begin(state, request.reservationId, nowMs);
   if (known?.state !== "open") return false;
   book.releaseOpen(state.book, known, "released");
+  // It may be reserved again under its id.
+  book.record(state.book, known, { uses: request.uses, nowMs, suffix: `@${known.atMs}` });
   await written(state);
   return true;
 }
@@ -239,7 +272,7 @@ function exchange(state: State, request: BlockRequest): Block {
   if (!admission.ok) return { granted: 0, validForMs: 0, short: admission.short[0] ?? null };
   // There is nothing to report of a single call: it is used.
   if (amount === 1) book.settleOpen(state.book, admission.lease, asked.meters, nowMs);
-  const [counter] = statesOf(state, admission.lease);
+  const [counter] = statesOf(state.book, admission.lease);
   const leftMs = (counter?.endMs ?? Number.POSITIVE_INFINITY) - nowMs;
   return { granted: amount, validForMs: Math.min(blockTtlMs / 2, leftMs), short: null };
 }
@@ -265,53 +298,6 @@ function changeRoom(state: State, request: Room): number | null {
   setRoomOnce(state, request, nowMs);
   flush(state);
   return book.roomFor(state.book, request.meter, { limit: request.limit, nowMs });
-}
-
-function statesOf(state: State, lease: Lease): MeterState[] {
-  const keys = new Set(lease.parts.flatMap(({ counters }) => counters));
-  return [...keys].flatMap((key) => {
-    const counter = state.book.counters.get(key);
-    return counter ? [book.stateOf(state.book, counter)] : [];
-  });
-}
-
-function read(state: State, nowMs: number): MeterState[] {
-  begin(state, "read", nowMs);
-  return meteredNames.map((meter) => {
-    const place = { meter, scope: "workspace", scopeId: "", span: metered[meter].period } as const;
-    return book.stateOf(state.book, book.counterAt(state.book, place, nowMs));
-  });
-}
-
-const maxScopes = 2_000;
-
-/** What the users, keys or models of the workspace used in the periods that run now. */
-function readScope(state: State, request: { scope: ScopeKind; scopeId?: string; nowMs?: number }): MeterState[] {
-  const nowMs = request.nowMs ?? Date.now();
-  begin(state, "read", nowMs);
-  return [...state.book.counters.values()]
-    .filter(({ scope, scopeId, startMs, endMs }) => {
-      const isAsked = scope === request.scope && (request.scopeId === undefined || scopeId === request.scopeId);
-      return isAsked && endMs !== null && startMs <= nowMs && nowMs < endMs;
-    })
-    .slice(0, maxScopes)
-    .map((counter) => book.stateOf(state.book, counter));
-}
-
-/** Storage has no period: its notices come once a calendar month. */
-function tell(state: State, { used, limit, nowMs }: { used: number; limit: number | null; nowMs: number }): void {
-  if (limit === null || limit === 0 || used * 100 < limit * 80) return;
-  const day = new Date(nowMs);
-  const startMs = Date.UTC(day.getUTCFullYear(), day.getUTCMonth(), 1);
-  const endMs = Date.UTC(day.getUTCFullYear(), day.getUTCMonth() + 1, 1);
-  for (const level of [80, 100] as const) {
-    const name = `storage:${level}`;
-    if (used * 100 < limit * level || journal.readFact(state.sql, name) === String(startMs)) continue;
-    journal.writeFact(state.sql, name, String(startMs));
-    const notice: QuotaNotice = { meter: "storage", level, used, limit, startMs, endMs, atMs: nowMs };
-    state.book.notices.push(notice);
-  }
-  if (book.hasChanges(state.book)) flush(state);
 }
 
 function sweep(state: State, nowMs: number): number | null {
@@ -375,12 +361,13 @@ function flush(state: State): void {
   try {
     if (book.hasChanges(current)) {
       fitMarks(state);
-      const sends = current.events.length + current.notices.length > 0;
+      const sends = current.events.length + current.uses.length + current.notices.length > 0;
       state.storage.transactionSync(() => journal.writeChanges(state.sql, current));
       current.changed.counters.clear();
       current.changed.leases.clear();
       current.changed.bonus.clear();
       current.events.length = 0;
+      current.uses.length = 0;
       current.notices.length = 0;
       state.lastWriteMs = Date.now();
       if (sends) state.outgoingDueMs ??= state.lastWriteMs + outgoingAfterMs;

@@ -39,7 +39,7 @@ export interface Budget {
   period: SpanKind;
 }
 
-interface At {
+export interface At {
   /** Tests move time with it; left out, the object's own clock counts. */
   nowMs?: number;
 }
@@ -51,6 +51,33 @@ export interface Asking extends At {
   meters: Line[];
   scopes?: Scopes;
   budgets?: Budget[];
+  /** For the record of a settlement: it leaves with the amounts, as often as they do, and decides nothing. At most 64. */
+  uses?: ModelUse[];
+}
+
+/** What requests of one kind to one provider came to. */
+export interface ModelUse {
+  /** Empty: nobody answered. */
+  provider: string;
+  /** What was asked for, such as `chat`. */
+  operation: string;
+  requests: number;
+  errors: number;
+  /** Requests whose tokens nobody counted for us. */
+  estimated: number;
+  /** Those that are charged; input and output together, where they are told apart. */
+  tokens: number;
+  inputTokens: number;
+  /** Among the input. */
+  cachedTokens: number;
+  outputTokens: number;
+  /** What was charged for them. */
+  moneyMicroUsd: number;
+}
+
+/** Without the uses where nothing was tried. */
+export interface Releasing extends At, Pick<Asking, "uses"> {
+  reservationId: string;
 }
 
 export interface ReserveRequest extends Asking {
@@ -84,6 +111,33 @@ export type Reserved =
   | { ok: true; state: "open" | "settled"; expiresAtMs: number; meters: MeterState[] }
   | { ok: false; short: Shortage[] };
 
+/** One limit as a reservation would meet it now; `limit: null` with `available: null`: none. */
+export interface Standing extends MeterState {
+  available: number | null;
+}
+
+/** A reservation that its owner, not this product's own code, settles. */
+export interface OutsideHold extends ReserveRequest {
+  /** How many of the same kind (what stands before the first colon of their ids) may be open in the workspace. */
+  openMax: number;
+}
+
+export type Held = Reserved | { ok: false; reason: "too-many" };
+
+/** Ends an outside reservation; only the person who made it finds it. */
+export interface Consuming extends Releasing {
+  userId: string;
+  meter: MeteredName;
+  amount: number;
+}
+
+/** Why it cannot end so: nobody knows it, it lapsed, or it ended in the other way. */
+export type NotOpen = { ok: false; reason: "unknown" | "expired" | "released" | "settled" };
+
+/** `charged` is what was reserved and, for what is beyond it, what was left: never more. */
+export type Consumed = { ok: true; repeated: boolean; charged: number; meters: MeterState[] } | NotOpen;
+export type GivenBack = { ok: true; repeated: boolean; returned: number; meters: MeterState[] } | NotOpen;
+
 /** `repeated`: the id was settled before and nothing changed. `released`: it was given back by its owner, and is not charged. */
 export type Settled = { ok: true; repeated: boolean; meters: MeterState[] } | { ok: false; reason: "released" };
 
@@ -96,6 +150,11 @@ export interface UsageEvent {
   userId: string;
   keyId: string;
   model: string;
+}
+
+/** What was asked of models in one settlement, by whom and under which name. */
+export interface UsesEvent extends Omit<UsageEvent, "meter" | "amount"> {
+  uses: ModelUse[];
 }
 
 /** The first time in a period that a workspace's use reached this share of its limit, in percent. */
@@ -112,6 +171,7 @@ export interface QuotaNotice {
 /** What has to reach the database, in order; it is sent again until it is confirmed. */
 export type Outgoing = { seq: number } & (
   | { kind: "event"; event: UsageEvent }
+  | { kind: "uses"; event: UsesEvent }
   | { kind: "notice"; notice: QuotaNotice }
 );
 

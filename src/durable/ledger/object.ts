@@ -8,22 +8,25 @@ import type { Grant, Room } from "./grants.ts";
 import { type Metering, openMetering } from "./metering.ts";
 import type {
   Asking,
+  At,
   Block,
   BlockRequest,
+  Consumed,
+  Consuming,
+  GivenBack,
+  Held,
   MeterState,
   Outgoing,
+  OutsideHold,
+  Releasing,
   Reserved,
   ReserveRequest,
   ScopeKind,
   Settled,
+  Standing,
 } from "./meters.ts";
 import * as store from "./rows.ts";
 import { assertAmount, fits, meters, totalsWith, type Holding, type MeterName, type Totals } from "./rules.ts";
-
-/** Tests move time with it; left out, the object's own clock counts. */
-interface At {
-  nowMs?: number;
-}
 
 /** `limit: null` means no limit. Amounts are in the meter's unit. */
 export interface HoldRequest extends At {
@@ -193,8 +196,24 @@ export class Ledger extends DurableObject<LedgerEnv> {
     return this.#metering.settle(request);
   }
 
-  releaseMeters(request: { reservationId: string; nowMs?: number }): Promise<boolean> {
+  releaseMeters(request: Releasing): Promise<boolean> {
     return this.#metering.release(request);
+  }
+
+  holdOutside(request: OutsideHold): Promise<Held> {
+    return this.#metering.outside.hold(request);
+  }
+
+  consumeOutside(request: Consuming): Promise<Consumed> {
+    return this.#metering.outside.consume(request);
+  }
+
+  giveBackOutside(request: Omit<Consuming, "amount" | "meter">): Promise<GivenBack> {
+    return this.#metering.outside.giveBack(request);
+  }
+
+  readStanding(request: Omit<Asking, "reservationId">): Standing[] {
+    return this.#metering.outside.standing(request);
   }
 
   exchangeBlock(request: BlockRequest): Block {

@@ -3,7 +3,8 @@
  * a call. What was spent is told a quarter of a second later, in one settlement. The sum of what all isolates hold never passes a limit, because each holds
  * a reservation of the ledger like any other. An isolate that vanishes gives its purse back when that lapses, and the last moment of its spending.
  */
-import type { Asking, Line, MeteredName, MeterState, Reserved, Shortage } from "./meters.ts";
+import type { Asking, Line, MeteredName, MeterState, ModelUse, Reserved, Shortage } from "./meters.ts";
+import { addUse } from "./uses.ts";
 
 export type Amounts = Partial<Record<MeteredName, number>>;
 
@@ -14,7 +15,7 @@ export interface LedgerCalls {
 }
 
 /** One request's share: what it may cost at most, and for whom it is counted. */
-export interface Claim extends Omit<Asking, "reservationId" | "nowMs"> {
+export interface Claim extends Omit<Asking, "reservationId" | "nowMs" | "uses"> {
   workspaceId: string;
 }
 
@@ -27,6 +28,7 @@ interface Purse {
   free: Amounts;
   held: Amounts;
   spent: Amounts;
+  uses: ModelUse[];
   /** Requests that hold some of it. */
   open: number;
   /** What was left beside it when it was filled; null: no limit. */
@@ -45,6 +47,12 @@ export interface Ticket {
   purse: Purse;
   held: Amounts;
   isBack: boolean;
+}
+
+/** What a request came to, and how it is recorded. */
+export interface Spent {
+  amounts: Amounts;
+  use?: ModelUse;
 }
 
 export interface Purses {
@@ -145,6 +153,7 @@ async function fill(
     held: {},
     free: Object.fromEntries(meters.map(({ meter, amount }) => [meter, amount])),
     spent: {},
+    uses: [],
     open: 0,
     roomBeside: roomOf(meters, reserved.meters),
     filledAtMs: nowMs,
@@ -200,14 +209,15 @@ export function leftBeside({ purse }: Ticket, meter: MeteredName): number | null
  * Ends a request's share with what it came to; the rest is free for the next. Only the first call for a ticket counts. Returns what has to run behind
  * the answer: mostly nothing, else the settlement a moment later.
  */
-export function putBack(ledger: LedgerCalls, ticket: Ticket, used: Amounts): Promise<void> | null {
+export function putBack(ledger: LedgerCalls, ticket: Ticket, spent: Spent): Promise<void> | null {
   if (ticket.isBack) return null;
   ticket.isBack = true;
   const { purse, held } = ticket;
   change(purse.free, held, 1);
   change(purse.held, held, -1);
-  change(purse.free, used, -1);
-  change(purse.spent, used, 1);
+  change(purse.free, spent.amounts, -1);
+  change(purse.spent, spent.amounts, 1);
+  if (spent.use) addUse(purse.uses, spent.use);
   purse.open -= 1;
   if (purse.isClosing) return null;
   purse.isClosing = true;
@@ -242,12 +252,14 @@ async function settleInTurn(ledger: LedgerCalls, purse: Purse, nowMs: number): P
     purse.reservationId = renewedId;
     purse.free = {};
   }
-  const { spent } = purse;
+  const { spent, uses } = purse;
   purse.spent = {};
+  purse.uses = [];
   try {
-    await settleSurely(() => ledger.settle({ ...claim, meters: linesOf(spent), reservationId, nowMs }));
+    await settleSurely(() => ledger.settle({ ...claim, meters: linesOf(spent), uses, reservationId, nowMs }));
   } catch (error) {
     change(purse.spent, spent, 1);
+    for (const use of uses) addUse(purse.uses, use);
     throw error;
   }
   // It ended while it was reserved anew.

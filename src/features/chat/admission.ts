@@ -20,11 +20,14 @@ import {
 import { defaultAnswerTokens, type Estimate } from "./estimate.ts";
 import type { JsonObject } from "#adapters/llm/dialect";
 import type { Operation } from "./operations.ts";
+import { recordedUse } from "./recorded-use.ts";
 
 /** Longer than the longest call, and the settlement after it. */
 const namedHoldMs = 1_200_000;
 
 export interface Admitted {
+  /** As the record of uses names it. */
+  operation: string;
   /** Null: the request costs nothing, or has a reservation of its own. */
   ticket: Ticket | null;
   /** Of a call that has a name, so that one which is repeated is charged once. */
@@ -45,7 +48,7 @@ export function outputTokensMax({ outputTokensMax: asked, answers }: Estimate, t
 export async function admit(
   ctx: WorkspaceCtx,
   targets: readonly Target[],
-  asked: { estimate: Estimate; model: string; credits: number; reservationId: string | undefined },
+  asked: { operation: string; estimate: Estimate; model: string; credits: number; reservationId: string | undefined },
 ): Promise<Admitted> {
   const { estimate, ...named } = asked;
   const { inputTokensMax: inputTokens } = estimate;
@@ -55,6 +58,7 @@ export async function admit(
 }
 
 interface Most {
+  operation: string;
   usage: TokenUsage;
   amounts: Amounts;
   model: string;
@@ -64,9 +68,10 @@ interface Most {
 
 /** Sets aside these amounts and what the use costs at most. Throws `quota-exceeded`; nothing is held then. */
 export async function admitUpTo(ctx: WorkspaceCtx, targets: readonly Target[], most: Most): Promise<Admitted> {
-  const { usage, model, credits = 0, reservationId } = most;
+  const { operation, usage, model, credits = 0, reservationId } = most;
   // It reaches the sandbox only, and pays nothing for it.
-  if (isTestMode(ctx)) return { ticket: null, hold: null, credits, tokensLeft: null, moneyLeftMicroUsd: null };
+  const nothing = { operation, ticket: null, hold: null, credits, tokensLeft: null, moneyLeftMicroUsd: null };
+  if (isTestMode(ctx)) return nothing;
   // Whichever of them answers in the end, it fits.
   const moneyMicroUsd = Math.max(...targets.map((target) => costMicroUsd(target, usage)), 0);
   const held: Amounts = { ...most.amounts, moneyMicroUsd };
@@ -75,14 +80,14 @@ export async function admitUpTo(ctx: WorkspaceCtx, targets: readonly Target[], m
     const hold = await reserveUsage(ctx, { reservationId, amounts, model, ttlMs: namedHoldMs });
     // What else is left it is not told; that there is a limit, it has to know.
     const least = (meter: ShownMeter) => (isLimited(hold, meter) ? (held[meter] ?? 0) : null);
-    return { ticket: null, hold, credits, tokensLeft: least("aiTokens"), moneyLeftMicroUsd: least("moneyMicroUsd") };
+    return { ...nothing, hold, tokensLeft: least("aiTokens"), moneyLeftMicroUsd: least("moneyMicroUsd") };
   }
   const ticket = await takeUsage(ctx, { amounts, model });
   const left = (meter: ShownMeter): number | null => {
     const beside = leftBeside(ticket, meter);
     return beside === null ? null : beside + (held[meter] ?? 0);
   };
-  return { ticket, hold: null, credits, tokensLeft: left("aiTokens"), moneyLeftMicroUsd: left("moneyMicroUsd") };
+  return { ...nothing, ticket, tokensLeft: left("aiTokens"), moneyLeftMicroUsd: left("moneyMicroUsd") };
 }
 
 type ShownMeter = "aiTokens" | "moneyMicroUsd";
@@ -110,6 +115,9 @@ export function withLengthLimit(
 }
 
 export interface Bill {
+  provider: string;
+  /** It broke off; what was delivered is charged. */
+  isCut?: boolean;
   usage: TokenUsage;
   costMicroUsd: number;
   tokensLeft: number | null;
@@ -121,6 +129,7 @@ export function billOf(target: Target, admitted: Admitted, usage: TokenUsage): B
   const tokens = usage.inputTokens + usage.outputTokens;
   const minus = (left: number | null, spent: number) => (left === null ? null : Math.max(left - spent, 0));
   return {
+    provider: target.provider,
     usage,
     costMicroUsd: cost,
     tokensLeft: minus(admitted.tokensLeft, tokens),
@@ -129,18 +138,32 @@ export function billOf(target: Target, admitted: Admitted, usage: TokenUsage): B
 }
 
 /** Like `conclude`, for work that is measured in something else than tokens. Once for each request. */
-export function concludeWith(ctx: WorkspaceCtx, { ticket }: Admitted, amounts: Amounts): void {
-  if (ticket) putBackUsage(ctx, ticket, amounts);
+export function concludeWith(
+  ctx: WorkspaceCtx,
+  admitted: Admitted,
+  ended: { amounts: Amounts; bill: Bill | null },
+): void {
+  const { amounts, bill } = ended;
+  if (admitted.ticket) putBackUsage(ctx, admitted.ticket, { amounts, use: useOf(admitted, amounts, bill) });
+}
+
+function useOf({ operation }: Admitted, charged: Amounts, bill: Bill | null) {
+  const { provider = "", usage = null, isCut = false } = bill ?? {};
+  return recordedUse({ operation, provider, usage, charged, hasFailed: bill === null || isCut });
 }
 
 /** Null: the call failed, and costs nothing. Once for each request. */
-export function conclude(ctx: WorkspaceCtx, { ticket, hold, credits }: Admitted, bill: Bill | null): void {
+export function conclude(ctx: WorkspaceCtx, admitted: Admitted, bill: Bill | null): void {
+  const { ticket, hold, credits } = admitted;
   const { inputTokens, outputTokens } = bill?.usage ?? { inputTokens: 0, outputTokens: 0 };
   const used = {
     aiTokens: inputTokens + outputTokens,
     moneyMicroUsd: bill?.costMicroUsd ?? 0,
     ...(credits > 0 && bill ? { credits } : {}),
   };
-  if (ticket) putBackUsage(ctx, ticket, used);
-  if (hold) ctx.later(bill ? settleUsage(ctx, hold, used) : releaseUsage(ctx, hold));
+  const use = useOf(admitted, used, bill);
+  if (ticket) putBackUsage(ctx, ticket, { amounts: used, use });
+  if (!hold) return;
+  const ended = { ...hold, uses: [use] };
+  ctx.later(bill ? settleUsage(ctx, ended, used) : releaseUsage(ctx, ended));
 }

@@ -48,7 +48,8 @@ export async function askForMedia<Begun>(ctx: WorkspaceCtx, asked: MediaRequest<
   const begunMs = ctx.now();
   const patience = readPatience(request, { isStream: false });
   const targets = await mediaTargets(ctx, asked);
-  const admitted = await admitUpTo(ctx, targets, { usage: most, amounts: asked.count(most), model });
+  const named = { operation: operation.name, model };
+  const admitted = await admitUpTo(ctx, targets, { ...named, usage: most, amounts: asked.count(most) });
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(patience.totalMs)]);
   const call = { operation, body, isStream: false, patience, signal, ...(outgoing ? { outgoing } : {}) };
   try {
@@ -60,7 +61,7 @@ export async function askForMedia<Begun>(ctx: WorkspaceCtx, asked: MediaRequest<
       settle: (usage) => settle(ctx, { asked, admitted, target, usage, begunMs }),
     };
   } catch (error) {
-    concludeWith(ctx, admitted, {});
+    concludeWith(ctx, admitted, { amounts: {}, bill: null });
     throw error;
   }
 }
@@ -84,7 +85,7 @@ interface Settling {
 
 function settle(ctx: WorkspaceCtx, { asked, admitted, target, usage, begunMs }: Settling): void {
   const amounts = usage ? { ...asked.count(usage), moneyMicroUsd: costMicroUsd(target, usage) } : {};
-  concludeWith(ctx, admitted, amounts);
+  concludeWith(ctx, admitted, { amounts, bill: usage ? billOf(target, admitted, usage) : null });
   const error = usage ? null : "stream-broken";
   noteAnswer(ctx, { operation: asked.operation, begunMs, target, usage, error });
 }

@@ -70,7 +70,8 @@ export async function serveModel(ctx: WorkspaceCtx, asked: ModelRequest): Promis
   const kept = await readKept(ctx, slot);
   if (kept) return fromCache(kept, { isStream });
   const { credits = 0, reservationId } = asked;
-  const admitted = await admit(ctx, targets, { estimate: guess, model: body.model, credits, reservationId });
+  const named = { operation: operation.name, model: body.model };
+  const admitted = await admit(ctx, targets, { ...named, estimate: guess, credits, reservationId });
   const limited = withLengthLimit(operation, body, { estimate: guess, admitted, targets });
   const walk = {
     ...asked,
@@ -201,7 +202,7 @@ async function stream(ctx: WorkspaceCtx, walk: Walk): Promise<Response> {
       if (!delivered.isCut && delivered.tape !== null)
         keep(ctx, slot, { text: delivered.tape, provider: target.provider });
       const hasFailed = delivered.isCut && !delivered.isCancelled;
-      conclude(ctx, hasFailed ? { ...walk.admitted, credits: 0 } : walk.admitted, bill);
+      conclude(ctx, hasFailed ? { ...walk.admitted, credits: 0 } : walk.admitted, { ...bill, isCut: hasFailed });
     }),
   );
   return response;

@@ -27,7 +27,7 @@ const maxIdLength = 300;
  */
 export async function targetsOf(ctx: WorkspaceCtx, modelId: string, about: TargetsAbout): Promise<Target[]> {
   if (modelId === "" || modelId.length > maxIdLength) throw notFound(modelId);
-  if (!mayUse(ctx, modelId)) throw notAllowed(modelId);
+  requireModel(ctx, modelId);
   const overrides = await overridesOf(ctx);
   const { metadata = {}, sizeBytes, stickTo = null, capability } = about;
   const places = await reachedPlaces(routerOf(ctx, overrides), modelId, {
@@ -43,6 +43,11 @@ export async function targetsOf(ctx: WorkspaceCtx, modelId: string, about: Targe
     detail: `${modelId} is not a model for ${capability}.`,
     members: { param: "model", capabilities: targets[0]?.facts.capabilities },
   });
+}
+
+/** Throws `model-not-allowed` for a model that the caller's limits name not, whether or not there is one of that id. */
+export function requireModel(ctx: WorkspaceCtx, id: string): void {
+  if (!mayUse(ctx, id)) throw notAllowed(id);
 }
 
 function notAllowed(id: string): Problem {
@@ -123,7 +128,7 @@ export async function listModels(ctx: WorkspaceCtx): Promise<ListedModel[]> {
 /** One model that the caller can use; throws what `targetsOf` throws, for any capability. */
 export async function findModel(ctx: WorkspaceCtx, id: string): Promise<ListedModel> {
   if (id === "" || id.length > maxIdLength) throw notFound(id);
-  if (!mayUse(ctx, id)) throw notAllowed(id);
+  requireModel(ctx, id);
   return toListed(routerOf(ctx, await overridesOf(ctx)), id);
 }
 

@@ -1,6 +1,6 @@
 /** What clients send and see of sub-users. Permissions and limits have the member names of the older system's document, or the same in camelCase. */
 import * as z from "zod";
-import { legacyBody } from "#core/legacy-body";
+import { inEitherSpelling, legacyBody } from "#core/legacy-body";
 import { pageOf, pageQuery } from "#core/page";
 import { type Output, shape } from "#core/shape";
 import { subUserLimitMaxima } from "#core/sub-user";
@@ -10,21 +10,9 @@ export const subUserParams = shape(() =>
 );
 export const tokenParams = shape(() => z.object({ token: z.string().max(200) }));
 
-const toSnake = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-
 /** Accepts each member in both spellings; both with different values are refused. */
 function eitherSpelling<Members extends z.ZodRawShape>(members: Members) {
-  return z.preprocess((value, check) => {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-    const spelled: Record<string, unknown> = {};
-    for (const [name, given] of Object.entries(value)) {
-      const key = toSnake(name);
-      if (key in spelled && JSON.stringify(spelled[key]) !== JSON.stringify(given))
-        check.addIssue({ code: "custom", path: [name], message: `differs from ${key}` });
-      spelled[key] = given;
-    }
-    return spelled;
-  }, z.strictObject(members));
+  return z.preprocess(inEitherSpelling, z.strictObject(members));
 }
 
 const patterns = () =>

@@ -4,6 +4,7 @@ import { commitWithJobs, type Enqueued, type Statement } from "#core/job";
 import { confirmOutgoing, type Outgoing, type QuotaNotice, readOutgoing } from "#durable/ledger/client";
 import { mailJob, notify } from "#features/notifications/service";
 import { webhookEvent } from "#features/webhooks/service";
+import { addModelUses } from "./model-use-store.ts";
 import { resourceOf, resources, shown } from "./rules.ts";
 import { addEvents, hasNotice, insertNotice, recipientsOf } from "./store.ts";
 
@@ -27,7 +28,8 @@ type Scoped = Ctx & { workspaceId: string };
 
 async function writePage(ctx: Scoped, items: readonly Outgoing[]): Promise<void> {
   const events = items.flatMap((item) => (item.kind === "event" ? [item.event] : []));
-  const [first, ...rest] = addEvents(ctx, ctx.workspaceId, events);
+  const uses = items.flatMap((item) => (item.kind === "uses" ? [item.event] : []));
+  const [first, ...rest] = [...addEvents(ctx, ctx.workspaceId, events), ...addModelUses(ctx, ctx.workspaceId, uses)];
   if (first) await ctx.db.batch([first, ...rest]);
   for (const item of items) if (item.kind === "notice") await giveNotice(ctx, item.notice);
 }

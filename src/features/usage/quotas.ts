@@ -9,6 +9,7 @@ import {
   chargeMeters,
   type Line,
   type MeteredName,
+  type ModelUse,
   purseCalls,
   putBack,
   releaseMeters,
@@ -16,6 +17,7 @@ import {
   type Scopes,
   settleMeters,
   type Shortage,
+  type Spent,
   takeApiCall,
   takeFromPurse,
   type Ticket,
@@ -43,7 +45,12 @@ export interface Hold {
   budgets: Budget[];
 }
 
-function holdOf(ctx: WorkspaceCtx, wanted: Wanted): Hold {
+/** A hold whose work has ended, with what it asked of models, for the record. */
+export interface Ended extends Hold {
+  uses?: ModelUse[];
+}
+
+export function holdOf(ctx: WorkspaceCtx, wanted: Wanted): Hold {
   const { reservationId, amounts, model, budgets = [] } = wanted;
   const { actor, subUser } = ctx;
   const own: Budget[] = subUser
@@ -96,20 +103,23 @@ export async function takeUsage(ctx: WorkspaceCtx, wanted: Omit<Wanted, "reserva
 }
 
 /** Charges what the work came to (nothing: it failed); the settlement is written a moment later. */
-export function putBackUsage(ctx: Ctx, ticket: Ticket, used: Amounts): void {
-  const settlement = putBack(purseCalls(ctx.objects.LEDGER), ticket, used);
+export function putBackUsage(ctx: Ctx, ticket: Ticket, spent: Spent): void {
+  const settlement = putBack(purseCalls(ctx.objects.LEDGER), ticket, spent);
   if (settlement) ctx.later(settlement);
 }
 
 /** Charges what the work came to; the rest returns. Repeating it changes nothing. */
-export async function settleUsage(ctx: Ctx, hold: Hold, amounts: Amounts): Promise<void> {
+export async function settleUsage(ctx: Ctx, hold: Ended, amounts: Amounts): Promise<void> {
   const meters = hold.meters.map((line) => ({ ...line, amount: amounts[line.meter] ?? 0 }));
   await settleMeters(ctx.objects.LEDGER, { ...hold, meters, nowMs: ctx.now() });
 }
 
-export async function releaseUsage(ctx: Ctx, hold: Pick<Hold, "workspaceId" | "reservationId">): Promise<void> {
-  const { workspaceId, reservationId } = hold;
-  await releaseMeters(ctx.objects.LEDGER, { workspaceId, reservationId, nowMs: ctx.now() });
+export async function releaseUsage(
+  ctx: Ctx,
+  hold: Pick<Ended, "workspaceId" | "reservationId" | "uses">,
+): Promise<void> {
+  const { workspaceId, reservationId, uses = [] } = hold;
+  await releaseMeters(ctx.objects.LEDGER, { workspaceId, reservationId, uses, nowMs: ctx.now() });
 }
 
 /** Reserves and settles at once, for work whose cost is known beforehand. Throws `quota-exceeded` and then charges nothing. */
@@ -137,7 +147,7 @@ export async function chargeApiCall(ctx: WorkspaceCtx): Promise<void> {
   if (short) throw quotaExceeded([short], nowMs);
 }
 
-function quotaExceeded(short: readonly Shortage[], nowMs: number): Problem {
+export function quotaExceeded(short: readonly Shortage[], nowMs: number): Problem {
   const [first] = short;
   if (!first) throw new RangeError("nothing is short");
   const resource = resourceOf(first.meter);
@@ -154,6 +164,8 @@ function quotaExceeded(short: readonly Shortage[], nowMs: number): Problem {
       reserved: shown(resource, first.reserved),
       available: shown(resource, first.available),
       needed: shown(resource, first.needed),
+      // As system C's clients read it.
+      ...(resource === "aiTokens" ? { required_tokens: first.needed, available_tokens: first.available } : {}),
       resetsAt: first.endMs === null ? null : new Date(first.endMs).toISOString(),
       suggestion: resources[resource].suggestion,
     },

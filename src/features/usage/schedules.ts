@@ -5,6 +5,7 @@ import { defineSchedule } from "#core/schedule";
 import { dayName, dayOf, monthOf } from "#lib/usage-period";
 import { makeReportJob } from "./jobs/make-report.ts";
 import { measureStorageJob } from "./jobs/measure-storage.ts";
+import { purgeModelUses } from "./model-use-store.ts";
 import { purgeEvents, purgeStorageDays, workspacesToReport } from "./store.ts";
 
 const pageSize = 100;
@@ -41,7 +42,8 @@ const storageDaysKeptMs = 400 * 24 * 3_600_000;
 
 async function purge(ctx: Ctx): Promise<void> {
   const at = ctx.now();
-  await ctx.db.batch([purgeEvents(ctx, at - eventsKeptMs), purgeStorageDays(ctx, dayName(at - storageDaysKeptMs))]);
+  const [events, storage] = [at - eventsKeptMs, dayName(at - storageDaysKeptMs)];
+  await ctx.db.batch([purgeEvents(ctx, events), purgeModelUses(ctx, events), purgeStorageDays(ctx, storage)]);
 }
 
 export const schedules = [

@@ -30,7 +30,8 @@ import type { ResourceUsage } from "./shapes.ts";
 import { findLimits, updateOverrides } from "./store.ts";
 
 export { deliverUsage } from "./deliver.ts";
-export { leftBeside, type Ticket } from "#durable/ledger/client";
+export { chargeTokens, consumeTokens, giveBackTokens, holdTokens, limitsOn } from "./outside.ts";
+export { leftBeside, type ModelUse, type Standing, type Ticket } from "#durable/ledger/client";
 export {
   type Amounts,
   chargeApiCall,
@@ -134,7 +135,7 @@ export async function usageBy(
 }
 
 /** What was used a moment ago is told before it is summed up. */
-async function upToDate(ctx: WorkspaceCtx): Promise<void> {
+export async function upToDate(ctx: WorkspaceCtx): Promise<void> {
   const { workspaceId, plan, overrides } = ctx;
   const limit = meterLimit("apiCalls", plan, overrides);
   await handBackCalls(ctx.objects.LEDGER, { workspaceId, limit, nowMs: ctx.now() });

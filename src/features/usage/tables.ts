@@ -43,6 +43,48 @@ export const usageDays = sqliteTable(
   ],
 );
 
+/** What requests of models came to; all of a settlement once, by its id. Kept like the amounts. */
+const useColumns = () => ({
+  workspaceId: text("workspace_id").notNull(),
+  day: text("day").notNull(),
+  userId: text("user_id").notNull(),
+  keyId: text("key_id").notNull(),
+  /** As the caller named it. */
+  model: text("model").notNull(),
+  provider: text("provider").notNull(),
+  operation: text("operation").notNull(),
+  requests: integer("requests").notNull(),
+  errors: integer("errors").notNull(),
+  estimated: integer("estimated").notNull(),
+  tokens: integer("tokens").notNull(),
+  inputTokens: integer("input_tokens").notNull(),
+  cachedTokens: integer("cached_tokens").notNull(),
+  outputTokens: integer("output_tokens").notNull(),
+  moneyMicroUsd: integer("money_micro_usd").notNull(),
+});
+
+export const modelUseEvents = sqliteTable(
+  "model_use_events",
+  {
+    id: text("id").notNull(),
+    at: integer("at").notNull(),
+    ...useColumns(),
+    /** Stands in the sums of its day. */
+    summed: integer("summed", { mode: "boolean" }).notNull().default(false),
+  },
+  (table) => [
+    primaryKey({ columns: [table.workspaceId, table.id, table.provider, table.operation] }),
+    index("model_use_events_by_summed").on(table.workspaceId, table.summed),
+    index("model_use_events_by_time").on(table.at),
+  ],
+);
+
+export const modelUseDays = sqliteTable("model_use_days", useColumns(), (table) => [
+  primaryKey({
+    columns: [table.workspaceId, table.day, table.userId, table.keyId, table.model, table.provider, table.operation],
+  }),
+]);
+
 /** What was stored when a day ended, of workspaces that store or ever stored something. */
 export const usageStorageDays = sqliteTable(
   "usage_storage_days",
