@@ -40,7 +40,7 @@ export interface Ctx {
   settings: Settings;
   db: Database;
   files: R2Bucket;
-  objects: Pick<Bindings, "SESSION_STORE" | "RATE_LIMITER" | "LEDGER" | "HASHER">;
+  objects: Pick<Bindings, "SESSION_STORE" | "RATE_LIMITER" | "LEDGER" | "HASHER" | "STREAM_BUFFER">;
   requestId: string;
   origin: Origin;
   actor: Actor;

@@ -6,6 +6,7 @@ import type { SessionStore } from "#durable/session-store/object";
 import type { RateLimiter } from "#durable/rate-limiter/object";
 import type { Ledger } from "#durable/ledger/object";
 import type { Hasher } from "#durable/hasher/object";
+import type { StreamBuffer } from "#durable/stream-buffer/object";
 import { type ModelProviderSetting, readModelProviders } from "./model-providers.ts";
 import { readSearch, type SearchSetting } from "./search-setting.ts";
 import type { JobMessage, Lane, LedgerMessage } from "./work.ts";
@@ -18,6 +19,7 @@ export interface Bindings {
   RATE_LIMITER: DurableObjectNamespace<RateLimiter>;
   LEDGER: DurableObjectNamespace<Ledger>;
   HASHER: DurableObjectNamespace<Hasher>;
+  STREAM_BUFFER: DurableObjectNamespace<StreamBuffer>;
   CONVERSION_QUEUE: Queue<JobMessage>;
   TRANSCRIPTION_QUEUE: Queue<JobMessage>;
   DISTRIBUTION_QUEUE: Queue<JobMessage>;

@@ -66,6 +66,9 @@ export function requestLimit(subject: Subject): Limit | null {
   return quota === null ? null : { name: subject.limitClass, quota, windowSeconds: 60 };
 }
 
+/** Streams of one workspace that are kept to be resumed: together with their time it bounds how much lies there. */
+export const resumableLimit: Limit = { name: "resumable-streams", quota: 600, windowSeconds: 300 };
+
 /** Conversions an hour of one workspace; null: none. */
 export function conversionLimit(plan: PlanName, overrides: LimitOverrides): Limit | null {
   const quota = limitsOf(plan, overrides).conversionsPerHour;

@@ -3,3 +3,4 @@ export { Hasher } from "./hasher/object.ts";
 export { Ledger } from "./ledger/object.ts";
 export { RateLimiter } from "./rate-limiter/object.ts";
 export { SessionStore } from "./session-store/object.ts";
+export { StreamBuffer } from "./stream-buffer/object.ts";

@@ -109,6 +109,20 @@ function readBlock(block: string): StreamEvent | typeof done | "broken" | null {
   }
 }
 
+/**
+ * Gives each event of a text its number as its `id:` (WHATWG HTML 9.2.6: a reader that lost the connection names the last one). It stands last, so
+ * that it wins over an id that the event had.
+ */
+export function numberEvents(text: string, firstId: number): { text: string; count: number } {
+  const numbered = blocksOf(text).map((block, index) => `${block.replace(/\r?\n$/, "")}id: ${firstId + index}\n\n`);
+  return { text: numbered.join(""), count: numbered.length };
+}
+
+/** The text without its first events. */
+export function skipEvents(text: string, count: number): string {
+  return count <= 0 ? text : blocksOf(text).slice(count).join("");
+}
+
 /** The same batch without the events that `isHidden` names. */
 export function withoutEvents(batch: EventBatch, isHidden: (event: StreamEvent) => boolean): Uint8Array<ArrayBuffer> {
   const kept = blocksOf(decoder.decode(batch.bytes)).filter((block) => {

@@ -92,6 +92,7 @@ export async function startWorker({ entry, bindings = {}, bare = false }) {
             ["RATE_LIMITER", "RateLimiter"],
             ["LEDGER", "Ledger"],
             ["HASHER", "Hasher"],
+            ["STREAM_BUFFER", "StreamBuffer"],
           ].map(([name, className]) => [name, { className, useSQLite: true }]),
         ),
         queueProducers: Object.fromEntries(queues.map((name) => [`${name.toUpperCase()}_QUEUE`, { queueName: name }])),

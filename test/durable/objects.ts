@@ -3,7 +3,10 @@ import { env } from "cloudflare:workers";
 import type { Bindings } from "#core/env";
 import { makeId, type IdKind } from "#core/ids";
 
-export const objects = env as unknown as Pick<Bindings, "SESSION_STORE" | "RATE_LIMITER" | "LEDGER" | "HASHER">;
+export const objects = env as unknown as Pick<
+  Bindings,
+  "SESSION_STORE" | "RATE_LIMITER" | "LEDGER" | "HASHER" | "STREAM_BUFFER"
+>;
 
 export function freshId(kind: IdKind): string {
   return makeId(kind, Date.now(), crypto.getRandomValues(new Uint8Array(16)));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type EventBatch, openEventReader, withoutEvents } from "#lib/event-stream";
+import { type EventBatch, numberEvents, openEventReader, skipEvents, withoutEvents } from "#lib/event-stream";
 
 const bytesOf = (text: string) => Uint8Array.from(Buffer.from(text));
 const textOf = ({ bytes }: Pick<EventBatch, "bytes">) => Buffer.from(bytes).toString();
@@ -72,5 +72,21 @@ describe("reading events", () => {
     const batch = openEventReader().push(bytesOf(': hi\n\ndata: {"n":1}\n\ndata: {"n":2}\n\ndata: [DONE]\n\n'));
     const left = withoutEvents(batch, ({ data }) => (data as { n: number }).n === 2);
     expect(Buffer.from(left).toString()).toBe(': hi\n\ndata: {"n":1}\n\ndata: [DONE]\n\n');
+  });
+});
+
+describe("numbers of events", () => {
+  it("stand last in each, comments and line ends of all kinds among them, and win over an id that was there", () => {
+    const text = "data: 1\n\n: waiting\n\nid: x\r\nevent: e\r\ndata: 2\r\n\r\ndata: [DONE]\n\n";
+    const { text: numbered, count } = numberEvents(text, 7);
+    expect(count).toBe(4);
+    expect(numbered).toBe(
+      "data: 1\nid: 7\n\n: waiting\nid: 8\n\nid: x\r\nevent: e\r\ndata: 2\r\nid: 9\n\ndata: [DONE]\nid: 10\n\n",
+    );
+    expect(skipEvents(numbered, 3)).toBe("data: [DONE]\nid: 10\n\n");
+    expect(skipEvents(numbered, 0)).toBe(numbered);
+    expect(skipEvents(numbered, -2)).toBe(numbered);
+    expect(skipEvents(numbered, 4)).toBe("");
+    expect(numberEvents("", 1)).toEqual({ text: "", count: 0 });
   });
 });

@@ -70,6 +70,7 @@ export function countingBindings(): { env: Bindings; counts: Counts; reset(): vo
     RATE_LIMITER: namespace(bindings.RATE_LIMITER),
     LEDGER: namespace(bindings.LEDGER),
     HASHER: namespace(bindings.HASHER),
+    STREAM_BUFFER: namespace(bindings.STREAM_BUFFER),
   };
   return { env, counts, reset: () => Object.assign(counts, { database: 0, objects: 0, files: 0 }) };
 }

@@ -18,6 +18,17 @@ export const gatewayProblems = {
     title: "The model's stream broke off",
     suggestion: "What was read so far is an incomplete answer. Ask again; what was delivered is charged.",
   },
+  "stream-not-found": {
+    status: 404,
+    title: "No such stream",
+    suggestion:
+      "Streams are kept for five minutes after their end, where X-Overtone-Resumable asked for it. Ask again.",
+  },
+  "stream-too-long": {
+    status: 410,
+    title: "The stream is too long to be read again",
+    suggestion: "Streams are kept up to one mebibyte. Read it to the end on its first connection, or ask for less.",
+  },
   "model-rate-limited": {
     status: 429,
     title: "The model's provider is asked too often",

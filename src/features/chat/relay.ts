@@ -7,9 +7,11 @@ import type { WorkspaceCtx } from "#core/context";
 import { type EventBatch, type StreamEvent, withoutEvents } from "#lib/event-stream";
 import { type Begin } from "./try-targets.ts";
 import { openTape, type Tape } from "./cache.ts";
+import type { JsonObject } from "#adapters/llm/dialect";
 import { faultOf } from "./attempt.ts";
 import type { Operation } from "./operations.ts";
 import type { Patience } from "./patience.ts";
+import type { Recorder } from "./recorder.ts";
 import { type EventSource, openSource, type Retell } from "./source.ts";
 
 /** The platform ends what runs after a disconnect at 30 s: this leaves time for the settlement. */
@@ -124,27 +126,44 @@ export interface Relayed {
   ended: Promise<Delivered & { isCut: boolean; isCancelled: boolean; tape: string | null }>;
 }
 
-/** @param errorEvent what a caller reads when the stream breaks, without the `data: `. */
-export function relay(
-  ctx: WorkspaceCtx,
-  open: OpenStream,
-  rules: Rules & { headers: Record<string, string>; errorEvent: string },
-): Relayed {
+export interface Delivery extends Rules {
+  headers: Record<string, string>;
+  /** What a caller reads when the stream breaks. */
+  errorEvent: JsonObject;
+  /** What the caller is told before the model's first word. */
+  preface: JsonObject | undefined;
+  /** Keeps the stream so that it can be resumed. */
+  recorder: Recorder | null;
+  /** The request's own: it tells that the caller has left, also while the provider is silent and nothing is written. */
+  signal: AbortSignal;
+}
+
+export const streamHeaders = {
+  "content-type": "text/event-stream; charset=utf-8",
+  "cache-control": "no-cache, no-transform",
+};
+
+export function eventOf(data: JsonObject): string {
+  return `data: ${JSON.stringify(data)}\n\n`;
+}
+
+export function relay(ctx: WorkspaceCtx, open: OpenStream, rules: Delivery): Relayed {
   const { readable, writable } = new IdentityTransformStream();
   const writer = writable.getWriter();
+  if (rules.preface) open.held.unshift(bytesOf(rules.preface));
   const ended = passOn(ctx, open, { writer, rules });
   ctx.later(ended);
-  const headers = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache, no-transform" };
-  return { response: new Response(readable, { headers: { ...headers, ...rules.headers } }), ended };
+  const resuming: Record<string, string> = rules.recorder ? { "x-overtone-stream-id": rules.recorder.id } : {};
+  return { response: new Response(readable, { headers: { ...streamHeaders, ...resuming, ...rules.headers } }), ended };
 }
 
 interface Way {
   writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
-  rules: Rules & { errorEvent: string };
+  rules: Delivery;
 }
 
 async function passOn(ctx: WorkspaceCtx, open: OpenStream, { writer, rules }: Way) {
-  const caller = watchCaller(writer, open.source);
+  const caller = watchCaller(writer, open.source, rules);
   const isWhole = await passEvents(open, caller, rules).catch((error: unknown) => {
     if (!caller.isGone()) ctx.log("warn", "model.stream-broken", { error });
     return false;
@@ -154,6 +173,7 @@ async function passOn(ctx: WorkspaceCtx, open: OpenStream, { writer, rules }: Wa
   await caller.write(open.held.splice(0));
   await caller.write(lastWords(open, rules, { isCut }));
   await caller.close();
+  if (rules.recorder) ctx.later(rules.recorder.end());
   await source.cancel();
   return { ...delivered, isCut, isCancelled: caller.isGone(), tape: open.tape?.text() ?? null };
 }
@@ -171,39 +191,47 @@ async function passEvents(open: OpenStream, caller: Caller, rules: Rules): Promi
 }
 
 /** The error of a stream that broke off, or the end that a provider forgot. */
-function lastWords(open: OpenStream, rules: Way["rules"], { isCut }: { isCut: boolean }): Uint8Array<ArrayBuffer>[] {
-  if (isCut) return [Uint8Array.from(Buffer.from(`data: ${rules.errorEvent}\n\n`))];
+function lastWords(open: OpenStream, rules: Delivery, { isCut }: { isCut: boolean }): Uint8Array<ArrayBuffer>[] {
+  if (isCut) return [bytesOf(rules.errorEvent)];
   if (open.isDone || !rules.operation.endsWithDone) return [];
   open.tape?.add(doneEvent);
   return [doneEvent];
 }
 
+function bytesOf(event: JsonObject): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(Buffer.from(eventOf(event)));
+}
+
 type Caller = ReturnType<typeof watchCaller>;
 
-/** After the caller has left, nothing is written any more, and the provider is cut off when its time is up. */
-function watchCaller(writer: Way["writer"], source: EventSource) {
+/**
+ * After the caller has left, nothing is written any more, only kept for its return, and the provider is cut off when its time is up.
+ */
+function watchCaller(writer: Way["writer"], source: EventSource, { recorder, signal }: Delivery) {
   let isGone = false;
+  let isClosing = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const leave = (): void => {
-    if (isGone) return;
+    if (isGone || isClosing) return;
     isGone = true;
     timer = setTimeout(() => void source.cancel(), drainMs);
   };
-  let isClosing = false;
-  writer.closed.catch(() => {
-    if (!isClosing) leave();
-  });
+  writer.closed.catch(leave);
+  signal.addEventListener("abort", leave, { once: true });
+  if (signal.aborted) leave();
   return {
     isGone: () => isGone,
     async write(parts: Uint8Array<ArrayBuffer>[]): Promise<void> {
       for (const part of parts) {
-        if (isGone || part.length === 0) continue;
-        await writer.write(part).catch(leave);
+        if (part.length === 0) continue;
+        const told = recorder ? recorder.number(part) : part;
+        if (!isGone) await writer.write(told).catch(leave);
       }
     },
     async close(): Promise<void> {
       isClosing = true;
       clearTimeout(timer);
+      signal.removeEventListener("abort", leave);
       await writer.close().catch(() => undefined);
     },
   };

@@ -12,7 +12,8 @@ import { noteAnswer } from "./note.ts";
 import type { Operation } from "./operations.ts";
 import { readPatience } from "./patience.ts";
 import { type PlainAnswer, readPlain } from "./plain-answer.ts";
-import { beginStream, type Delivered, relay } from "./relay.ts";
+import { asksToResume, startRecorder } from "./recorder.ts";
+import { beginStream, type Delivered, eventOf, relay } from "./relay.ts";
 import type { Retell } from "./source.ts";
 import { tryTargets } from "./try-targets.ts";
 
@@ -30,6 +31,8 @@ export interface ModelRequest {
   /** Names the call, so that one which is repeated is charged once; otherwise each call is a charge. */
   reservationId?: string;
   retelling?: Retelling;
+  /** The first event of the stream, before the model's own. */
+  preface?: JsonObject;
 }
 
 /** What an operation makes of its answers before the caller sees them; what they came to is read before. */
@@ -48,6 +51,7 @@ interface Walk extends ModelRequest {
   sent: JsonObject;
   showsUsage: boolean;
   slot: Slot;
+  isResumable: boolean;
   begunMs: number;
 }
 
@@ -57,6 +61,7 @@ const neverAborted = new AbortController().signal;
 export async function serveModel(ctx: WorkspaceCtx, asked: ModelRequest): Promise<Response> {
   const { operation, body } = asked;
   const isStream = body["stream"] === true;
+  const isResumable = asksToResume(asked.request) && isStream;
   const begunMs = ctx.now();
   const guess = estimate(operation, body);
   const targets = await targetsWithFallback(ctx, asked, {
@@ -68,7 +73,7 @@ export async function serveModel(ctx: WorkspaceCtx, asked: ModelRequest): Promis
   const showsUsage = !operation.asksForUsage || asksForUsage(body);
   const slot = asked.retelling?.isSame === false ? closed : slotOf(ctx, { ...asked, showsUsage });
   const kept = await readKept(ctx, slot);
-  if (kept) return fromCache(kept, { isStream });
+  if (kept) return fromCache(kept, { isStream, preface: asked.preface });
   const { credits = 0, reservationId } = asked;
   const named = { operation: operation.name, model: body.model };
   const admitted = await admit(ctx, targets, { ...named, estimate: guess, credits, reservationId });
@@ -81,6 +86,7 @@ export async function serveModel(ctx: WorkspaceCtx, asked: ModelRequest): Promis
     admitted,
     showsUsage,
     slot,
+    isResumable,
     sent: isStream ? askingForUsage(operation, limited) : limited,
   };
   try {
@@ -120,7 +126,10 @@ function asksForUsage({ stream_options: options }: JsonObject): boolean {
 }
 
 /** Costs nothing, and nobody was asked. */
-function fromCache({ text, provider, ageSeconds }: Kept, { isStream }: { isStream: boolean }): Response {
+function fromCache(
+  { text, provider, ageSeconds }: Kept,
+  { isStream, preface }: { isStream: boolean; preface: JsonObject | undefined },
+): Response {
   const headers = {
     "content-type": isStream ? "text/event-stream; charset=utf-8" : "application/json",
     "cache-control": "no-store",
@@ -129,7 +138,7 @@ function fromCache({ text, provider, ageSeconds }: Kept, { isStream }: { isStrea
     "x-overtone-cost-micro-usd": "0",
     age: String(ageSeconds),
   };
-  if (isStream) return new Response(text, { headers });
+  if (isStream) return new Response(preface ? eventOf(preface) + text : text, { headers });
   const nothing = { tokens_used: 0, cost_usd: 0, remaining_tokens: null, estimated: false };
   return new Response(withUsageInfo(text, { ...nothing, provider, cached: true }), { headers });
 }
@@ -189,11 +198,19 @@ async function stream(ctx: WorkspaceCtx, walk: Walk): Promise<Response> {
   const rules = { operation, showsUsage, patience, isTaped: slot.key !== null, retell: walk.retelling?.event };
   // Not the request's own signal: after a disconnect the rest is read, to learn what it came to.
   const call = { operation, body: sent, isStream: true, patience, signal: neverAborted };
-  const answered = await tryTargets(ctx, targets, { call, begin: beginStream(rules) });
-  const telling = walk.errors === "problem" ? problemBody : openAiError;
-  const errorEvent = JSON.stringify(telling(new Problem("model-stream-broken"), ctx.requestId));
+  const errors = walk.errors ?? "openai";
+  const opening = walk.isResumable ? await startRecorder(ctx, errors) : null;
+  const answered = await tryTargets(ctx, targets, { call, begin: beginStream(rules) }).catch((error: unknown) => {
+    if (opening) ctx.later(opening.discard());
+    throw error;
+  });
+  const recorder = opening && (await opening.isOpen) ? opening : null;
+  const telling = errors === "problem" ? problemBody : openAiError;
+  const errorEvent = telling(new Problem("model-stream-broken"), ctx.requestId);
   const headers = { ...servedHeaders(answered), ...missed(walk) };
-  const { response, ended } = relay(ctx, answered.begun, { ...rules, headers, errorEvent });
+  const { preface } = walk;
+  const delivery = { ...rules, headers, errorEvent, preface, recorder, signal: request.signal };
+  const { response, ended } = relay(ctx, answered.begun, delivery);
   const { target } = answered;
   ctx.later(
     ended.then((delivered) => {

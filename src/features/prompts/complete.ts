@@ -38,9 +38,10 @@ export async function completePrompt(ctx: WorkspaceCtx, body: PromptBody, reques
     credits: 1,
     fallbackModel,
     errors: "problem",
+    // A chunk without choices, which OpenAI's clients pass on as it is.
+    ...(found ? { preface: { object: "chat.completion.chunk", choices: [], research: found.research } } : {}),
   });
-  if (!found) return response;
-  return stream === true ? eventBefore(response, found.research) : withResearch(response, found.research);
+  return found && stream !== true ? withResearch(response, found.research) : response;
 }
 
 /** Only a last message of the user's own is looked up, and it is the one that what was found stands before. */
@@ -63,29 +64,4 @@ async function withResearch(response: Response, shown: Research): Promise<Respon
   const text = await response.text();
   const end = text.lastIndexOf("}");
   return new Response(`${text.slice(0, end)},"research":${JSON.stringify(shown)}}`, response);
-}
-
-/** A chunk without choices, which OpenAI's clients pass on as it is. */
-function eventBefore(response: Response, shown: Research): Response {
-  if (!response.body) return response;
-  const { readable, writable } = new IdentityTransformStream();
-  const event = { object: "chat.completion.chunk", choices: [], research: shown };
-  const first = Uint8Array.from(Buffer.from(`data: ${JSON.stringify(event)}\n\n`));
-  void passOn(first, response.body.getReader(), writable.getWriter());
-  return new Response(readable, response);
-}
-
-/** Read and written by hand: the runtime pipes no such stream into another. Whoever leaves ends both, and the gateway settles. */
-async function passOn(
-  first: Uint8Array<ArrayBuffer>,
-  reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>,
-  writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>,
-): Promise<void> {
-  try {
-    await writer.write(first);
-    for (let part = await reader.read(); !part.done; part = await reader.read()) await writer.write(part.value);
-    await writer.close();
-  } catch (error) {
-    await Promise.allSettled([reader.cancel(error), writer.abort(error)]);
-  }
 }

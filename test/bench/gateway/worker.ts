@@ -2,7 +2,7 @@
 import type { Bindings } from "../../../src/core/env.ts";
 import worker from "../../../src/index.ts";
 
-export { Hasher, Ledger, RateLimiter, SessionStore } from "../../../src/durable/index.ts";
+export { Hasher, Ledger, RateLimiter, SessionStore, StreamBuffer } from "../../../src/durable/index.ts";
 
 export default {
   ...worker,

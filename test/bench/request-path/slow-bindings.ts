@@ -48,5 +48,6 @@ export function slowBindings(env: Bindings, delayMs: number): Bindings {
     RATE_LIMITER: namespace(env.RATE_LIMITER),
     LEDGER: namespace(env.LEDGER),
     HASHER: namespace(env.HASHER),
+    STREAM_BUFFER: namespace(env.STREAM_BUFFER),
   };
 }
