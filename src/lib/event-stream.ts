@@ -131,3 +131,16 @@ export function withoutEvents(batch: EventBatch, isHidden: (event: StreamEvent) 
   });
   return Uint8Array.from(Buffer.from(kept.join("")));
 }
+
+/** As much of a batch as stands before the event behind the first `count`: there it is broken. */
+export function firstEvents({ bytes, events }: EventBatch, count: number): EventBatch {
+  let left = count;
+  let keptBytes = 0;
+  for (const block of blocksOf(decoder.decode(bytes))) {
+    const read = readBlock(block);
+    if (typeof read === "object" && read !== null) left -= 1;
+    if (left < 0) break;
+    keptBytes += Buffer.byteLength(block);
+  }
+  return { bytes: bytes.subarray(0, keptBytes), events: events.slice(0, count), isDone: false, isBroken: true };
+}

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { type EventBatch, numberEvents, openEventReader, skipEvents, withoutEvents } from "#lib/event-stream";
+import {
+  type EventBatch,
+  firstEvents,
+  numberEvents,
+  openEventReader,
+  skipEvents,
+  withoutEvents,
+} from "#lib/event-stream";
 
 const bytesOf = (text: string) => Uint8Array.from(Buffer.from(text));
 const textOf = ({ bytes }: Pick<EventBatch, "bytes">) => Buffer.from(bytes).toString();
@@ -72,6 +79,17 @@ describe("reading events", () => {
     const batch = openEventReader().push(bytesOf(': hi\n\ndata: {"n":1}\n\ndata: {"n":2}\n\ndata: [DONE]\n\n'));
     const left = withoutEvents(batch, ({ data }) => (data as { n: number }).n === 2);
     expect(Buffer.from(left).toString()).toBe(': hi\n\ndata: {"n":1}\n\ndata: [DONE]\n\n');
+  });
+
+  it("ends a batch before an event", () => {
+    const batch = openEventReader().push(bytesOf(': hi\n\ndata: {"n":1}\n\ndata: {"n":2}\n\ndata: [DONE]\n\n'));
+    expect({ ...firstEvents(batch, 1), bytes: textOf(firstEvents(batch, 1)) }).toEqual({
+      bytes: ': hi\n\ndata: {"n":1}\n\n',
+      events: [{ name: null, data: { n: 1 } }],
+      isDone: false,
+      isBroken: true,
+    });
+    expect(textOf(firstEvents(batch, 0))).toBe(": hi\n\n");
   });
 });
 

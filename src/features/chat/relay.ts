@@ -4,7 +4,7 @@
  */
 import type { TokenUsage } from "#adapters/llm/contract";
 import type { WorkspaceCtx } from "#core/context";
-import { type EventBatch, type StreamEvent, withoutEvents } from "#lib/event-stream";
+import { type EventBatch, firstEvents, type StreamEvent, withoutEvents } from "#lib/event-stream";
 import { type Begin } from "./try-targets.ts";
 import { openTape, type Tape } from "./cache.ts";
 import type { JsonObject } from "#adapters/llm/dialect";
@@ -33,6 +33,8 @@ export interface OpenStream {
   /** Read, counted and not passed on yet. */
   held: Uint8Array<ArrayBuffer>[];
   isDone: boolean;
+  /** It goes no further, whatever the provider still sends. */
+  isBroken: boolean;
   /** What the caller was sent, for the cache; null: it is not kept. */
   tape: Tape | null;
 }
@@ -59,6 +61,7 @@ export function beginStream(rules: Rules): Begin<OpenStream> {
       delivered: nothingYet(),
       held: [],
       isDone: false,
+      isBroken: false,
       tape: rules.isTaped ? openTape() : null,
     };
     try {
@@ -79,8 +82,9 @@ async function readToFirstToken(open: OpenStream, rules: Rules): Promise<void> {
   while (!hasBegun(open) && !open.isDone && heldBytes < maxHeldBytes) {
     const batch = await open.source.next();
     if (!batch) return;
-    // Whatever stands before the break, in the same bytes, nobody has seen it.
-    if (!take(open, batch, rules)) throw new Error("the stream broke before its first token was passed on");
+    // Tokens that came in the same bytes are passed on before the error, as if the break had come a moment later.
+    open.isBroken = !take(open, batch, rules);
+    if (open.isBroken) return;
     heldBytes += batch.bytes.length;
   }
 }
@@ -95,29 +99,27 @@ function nothingYet(): Delivered {
 
 /** Counts a batch and keeps its bytes for the caller; false when the stream is broken there. */
 function take(open: OpenStream, batch: EventBatch, { operation, showsUsage }: Rules): boolean {
-  const isHidden = (event: StreamEvent): boolean => {
-    const facts = operation.eventFacts(event);
-    return facts.isError || (facts.isUsageOnly && !showsUsage);
-  };
+  const isHidden = (event: StreamEvent): boolean => !showsUsage && operation.eventFacts(event).isUsageOnly;
   let hides = false;
-  let isGood = !batch.isBroken;
+  let goodEvents = 0;
   for (const event of batch.events) {
     const facts = operation.eventFacts(event);
+    if (facts.isError) break;
+    goodEvents += 1;
     const { delivered } = open;
     if (facts.textLength > 0) delivered.chunks += 1;
     delivered.textLength += facts.textLength;
     delivered.usage = facts.usage ?? delivered.usage;
     delivered.isEnded ||= facts.isEnd;
-    isGood &&= !facts.isError;
-    hides ||= facts.isError || (facts.isUsageOnly && !showsUsage);
+    hides ||= facts.isUsageOnly && !showsUsage;
   }
-  open.isDone ||= batch.isDone;
-  const { bytes } = batch;
-  // A provider's own error event would show its words; ours follows.
-  const shown = hides ? withoutEvents(batch, isHidden) : bytes;
+  // A provider's own error would show its words, and whatever follows it would look like a good end: ours takes the place of both.
+  const good = goodEvents < batch.events.length ? firstEvents(batch, goodEvents) : batch;
+  open.isDone ||= good.isDone;
+  const shown = hides ? withoutEvents(good, isHidden) : good.bytes;
   open.held.push(shown);
   open.tape?.add(shown);
-  return isGood;
+  return !good.isBroken;
 }
 
 export interface Relayed {
@@ -181,6 +183,7 @@ async function passOn(ctx: WorkspaceCtx, open: OpenStream, { writer, rules }: Wa
 /** False when the stream broke off in the middle. */
 async function passEvents(open: OpenStream, caller: Caller, rules: Rules): Promise<boolean> {
   await caller.write(open.held.splice(0));
+  if (open.isBroken) return false;
   while (!open.isDone) {
     const batch = await open.source.next();
     if (!batch) return true;

@@ -8,7 +8,7 @@ import type { Call } from "#features/chat/attempt";
 import { openBreaker } from "#features/chat/breaker";
 import { operations } from "#features/chat/operations";
 import { readPlain } from "#features/chat/plain-answer";
-import { beginStream } from "#features/chat/relay";
+import { beginStream, relay } from "#features/chat/relay";
 import { openSource } from "#features/chat/source";
 import { tryTargets } from "#features/chat/try-targets";
 import { clientOf, used } from "./client.ts";
@@ -33,17 +33,24 @@ function targetOf(provider: string): Target {
 describe("a stream that is broken in the very bytes of its first token", () => {
   const token = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: "Hello" } }] })}\n\n`;
   const end = `data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] })}\n\ndata: [DONE]\n\n`;
-  const begin = beginStream({ operation: operations.chat, patience, showsUsage: false, isTaped: false });
+  const rules = { operation: operations.chat, patience, showsUsage: false, isTaped: false };
+  const ctx = { later: () => undefined, log: () => undefined } as unknown as WorkspaceCtx;
+  const read = async (text: string) => {
+    const begun = await beginStream(rules)(targetOf("one"), new Response(text));
+    if (!begun.ok) return null;
+    const { signal } = new AbortController();
+    const more = { headers: {}, errorEvent: { error: {} }, preface: undefined, recorder: null, signal };
+    const { response, ended } = relay(ctx, begun.begun, { ...rules, ...more });
+    return { text: await response.text(), isCut: (await ended).isCut };
+  };
 
   it.each([
     ["broken JSON", 'data: {"choices":[{\n\n'],
     ["an error", 'data: {"error":{"message":"It broke."}}\n\n'],
-  ])("is no answer, however it goes on (%s)", async (_, fault) => {
-    expect(await begin(targetOf("one"), new Response(token + fault + end))).toMatchObject({
-      ok: false,
-      fault: { kind: "invalid-answer" },
-    });
-    expect(await begin(targetOf("one"), new Response(token + end))).toMatchObject({ ok: true });
+  ])("ends in an error behind that token, however it goes on (%s)", async (_, fault) => {
+    expect(await read(token + fault + end)).toEqual({ text: `${token}data: {"error":{}}\n\n`, isCut: true });
+    expect(await read(fault + token + end)).toBeNull();
+    expect(await read(token + end)).toEqual({ text: token + end, isCut: false });
   });
 });
 

@@ -22,7 +22,7 @@ function silentStream(): { open: OpenStream; cutOff: () => boolean } {
   };
   const delivered = { chunks: 1, textLength: 5, usage: null, isEnded: false };
   return {
-    open: { source, delivered, held: [bytesOf(chunk("Hello"))], isDone: false, tape: null },
+    open: { source, delivered, held: [bytesOf(chunk("Hello"))], isDone: false, isBroken: false, tape: null },
     cutOff: () => isCut,
   };
 }
