@@ -3,6 +3,7 @@ import type { Settings } from "#core/env";
 import {
   type Outbound,
   type OutboundOptions,
+  type StreamCall,
   type StreamOptions,
   type TenantAnswer,
   TenantCallError,
@@ -12,7 +13,7 @@ import { isPublicAddress } from "#lib/network-address";
 import { checkTenantUrl } from "#lib/tenant-url";
 
 type TenantSettings = Pick<Settings, "outboundTenantAllow" | "publicUrl" | "dnsOverHttpsUrl">;
-type Fetch = (request: Request, options?: { redirect: "manual"; signal: AbortSignal }) => Promise<Response>;
+type Fetch = (request: Request | string, options?: RequestInit) => Promise<Response>;
 
 const dnsTimeoutMs = 3_000;
 const maxDnsAnswerBytes = 65_536;
@@ -32,16 +33,16 @@ export function outboundOf(
           signal: AbortSignal.any([request.signal, AbortSignal.timeout(timeoutMs)]),
         }),
       ),
-    operatorStream: (request, options) => withHeadersInTime(call, request, options),
+    operatorStream: (asked, options) => withHeadersInTime(call, asked, options),
     tenant: (request, options) => callTenant(settings, call, { request, options }),
-    tenantStream: (request, options) => callTenantStream(settings, call, { request, options }),
+    tenantStream: (asked, options) => callTenantStream(settings, call, { asked, options }),
   };
 }
 
 /** The time-out ends with the headers: a signal that fires later would cut a stream that is well. */
 async function withHeadersInTime(
   call: Fetch,
-  request: Request,
+  { url, signal: given, ...rest }: StreamCall,
   { headersTimeoutMs }: StreamOptions,
 ): Promise<Response> {
   const tooLate = new AbortController();
@@ -50,9 +51,8 @@ async function withHeadersInTime(
     headersTimeoutMs,
   );
   try {
-    const signal = AbortSignal.any([request.signal, tooLate.signal]);
-    // Not a copy of the request: this is the path of every model call.
-    return await call(request, { redirect: "manual", signal });
+    const signal = AbortSignal.any([given, tooLate.signal]);
+    return await call(url, { ...rest, redirect: "manual", signal });
   } finally {
     clearTimeout(timer);
   }
@@ -70,7 +70,7 @@ async function callTenant(
 ): Promise<TenantAnswer> {
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(options.timeoutMs)]);
   return translatingFaults(signal, async () => {
-    await requireCallable(settings, call, { request, signal });
+    await requireCallable(settings, call, { url: request.url, signal });
     const answer = await call(new Request(request, { redirect: "manual", signal }));
     const body = await readAtMost(answer, options.bodyBytesMax);
     return { status: answer.status, headers: answer.headers, body };
@@ -80,22 +80,22 @@ async function callTenant(
 async function callTenantStream(
   settings: TenantSettings,
   call: Fetch,
-  { request, options }: { request: Request; options: StreamOptions },
+  { asked, options }: { asked: StreamCall; options: StreamOptions },
 ): Promise<Response> {
-  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(options.headersTimeoutMs)]);
+  const signal = AbortSignal.any([asked.signal, AbortSignal.timeout(options.headersTimeoutMs)]);
   return translatingFaults(signal, async () => {
-    await requireCallable(settings, call, { request, signal });
-    return withHeadersInTime(call, request, options);
+    await requireCallable(settings, call, { url: asked.url, signal });
+    return withHeadersInTime(call, asked, options);
   });
 }
 
 async function requireCallable(
   settings: TenantSettings,
   call: Fetch,
-  { request, signal }: { request: Request; signal: AbortSignal },
+  { url, signal }: { url: string; signal: AbortSignal },
 ): Promise<void> {
   const rules = { allow: settings.outboundTenantAllow, publicUrl: settings.publicUrl };
-  const check = checkTenantUrl(request.url, rules);
+  const check = checkTenantUrl(url, rules);
   if (!check.ok) throw new TenantCallError("refused", `The address is refused: ${check.reason}.`);
   if (!check.isAllowListed) await requirePublic(settings, call, { host: check.url.hostname, signal });
 }

@@ -10,6 +10,7 @@ import { openLimits } from "#core/limits";
 import { platformLog } from "#core/log";
 import { networkOf } from "#lib/network-address";
 import type { AppCtx, Execution } from "./app-context.ts";
+import { randomBytes } from "./random.ts";
 import { takeLimits } from "./rate-limits.ts";
 import { runJob } from "./run-job.ts";
 import { withSandbox } from "./sandbox.ts";
@@ -28,9 +29,8 @@ export function makeContext(env: Bindings, execution: Execution, occasion: Occas
   const settings = readSettings(env);
   const outside = withSandbox(outboundOf(settings), () => ctx);
   const session = env.DB.withSession(occasion.consistency ?? "first-primary");
-  const random = (lengthBytes: number) => crypto.getRandomValues(new Uint8Array(lengthBytes));
   const now = () => Date.now();
-  const requestId = occasion.requestId ?? makeId("request", now(), random(16));
+  const requestId = occasion.requestId ?? makeId("request", now(), randomBytes(16));
   const ctx: AppCtx = {
     env,
     execution,
@@ -48,10 +48,10 @@ export function makeContext(env: Bindings, execution: Execution, occasion: Occas
     idSource: null,
     errors: null,
     now,
-    random,
+    random: randomBytes,
     newId: (kind) => {
       const source = ctx.idSource;
-      if (!source) return makeId(kind, now(), random(16));
+      if (!source) return makeId(kind, now(), randomBytes(16));
       source.next += 1;
       return makeId(kind, source.createdAt, createHash("sha256").update(`${source.seed}\n${source.next}`).digest());
     },

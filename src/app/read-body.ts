@@ -33,8 +33,9 @@ export function isJson(contentType: string | null): boolean {
 /** Throws `body-too-large` above 1 MiB (or what is given), and `invalid-json` for anything but UTF-8. */
 export async function readText(request: Request, bytesMax = usualBytesMax): Promise<string> {
   if (Number(request.headers.get("content-length") ?? 0) > bytesMax) throw tooLarge(bytesMax);
-  if (!request.body) return "";
-  const bytes = await readBytes(request.body, request.headers.has("content-length") ? null : bytesMax);
+  const bytes = request.headers.has("content-length")
+    ? await request.arrayBuffer()
+    : await readBytes(request.body, bytesMax);
   if (bytes.byteLength > bytesMax) throw tooLarge(bytesMax);
   try {
     return decoder.decode(bytes);
@@ -43,12 +44,11 @@ export async function readText(request: Request, bytesMax = usualBytesMax): Prom
   }
 }
 
-/** Of a stated length in one go: reading piece by piece costs more than all that follows. Without one only up to a bound. */
-async function readBytes(body: ReadableStream<Uint8Array>, bytesMax: number | null): Promise<ArrayBuffer | Uint8Array> {
-  if (bytesMax === null) return new Response(body).arrayBuffer();
+/** Piece by piece costs more than all that follows, so only a body of no stated length is read like this. */
+async function readBytes(body: ReadableStream<Uint8Array> | null, bytesMax: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
-  for await (const chunk of body) {
+  for await (const chunk of body ?? []) {
     sizeBytes += chunk.byteLength;
     if (sizeBytes > bytesMax) throw tooLarge(bytesMax);
     chunks.push(chunk);

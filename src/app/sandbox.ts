@@ -27,7 +27,7 @@ export async function answerFromSandbox(ctx: AppCtx, request: Request): Promise<
 
 /** Our own calls to a simulated company stay in the Worker; all others take the way that they always take. */
 export function withSandbox(inner: Outbound, contextOf: () => AppCtx): Outbound {
-  const isOurs = ({ url }: Request): boolean => {
+  const isOurs = ({ url }: { url: string }): boolean => {
     const { settings } = contextOf();
     return settings.sandbox && url.startsWith(`${settings.publicUrl}/__sandbox/`);
   };
@@ -43,9 +43,12 @@ export function withSandbox(inner: Outbound, contextOf: () => AppCtx): Outbound 
       isOurs(request)
         ? answerInTime(request, AbortSignal.any([request.signal, AbortSignal.timeout(options.timeoutMs)]))
         : inner.operator(request, options),
-    operatorStream: (request, options) =>
-      isOurs(request)
-        ? answerInTime(request, AbortSignal.any([request.signal, AbortSignal.timeout(options.headersTimeoutMs)]))
-        : inner.operatorStream(request, options),
+    operatorStream: (call, options) =>
+      isOurs(call)
+        ? answerInTime(
+            new Request(call.url, call),
+            AbortSignal.any([call.signal, AbortSignal.timeout(options.headersTimeoutMs)]),
+          )
+        : inner.operatorStream(call, options),
   };
 }

@@ -32,17 +32,27 @@ export class TenantCallError extends Error {
 }
 
 export interface StreamOptions {
-  /** From the call to the last byte of the answer's headers. The body may last longer: the request's own signal ends it. */
+  /** From the call to the last byte of the answer's headers. The body may last longer: the call's own signal ends it. */
   headersTimeoutMs: number;
+}
+
+/** A call of which the answer is read as it comes; plain data, because a `Request` is made of it only once, by the platform. */
+export interface StreamCall {
+  url: string;
+  method: string;
+  headers: Record<string, string>;
+  body: BodyInit;
+  /** Ends the call and the reading of its answer. */
+  signal: AbortSignal;
 }
 
 export interface Outbound {
   /** To a host that the deployer configured. Follows no redirect. Throws when nothing came in time. */
   operator(request: Request, options: OutboundOptions): Promise<Response>;
   /** Like `operator`, for an answer that is read as it comes. */
-  operatorStream(request: Request, options: StreamOptions): Promise<Response>;
+  operatorStream(call: StreamCall, options: StreamOptions): Promise<Response>;
   /** To a host that a tenant named: only what is public is called. Follows no redirect. Throws `TenantCallError`. */
   tenant(request: Request, options: TenantOptions): Promise<TenantAnswer>;
   /** Like `tenant`, for an answer that is read as it comes; whoever reads it bounds it. */
-  tenantStream(request: Request, options: StreamOptions): Promise<Response>;
+  tenantStream(call: StreamCall, options: StreamOptions): Promise<Response>;
 }

@@ -86,6 +86,7 @@ export async function startWorker({ entry, bindings = {}, bare = false }) {
     ? {}
     : {
         r2Buckets: { FILES: "bench" },
+        serviceBindings: { NETWORK: { network: { allow: ["public", "private"] } } },
         durableObjects: Object.fromEntries(
           [
             ["SESSION_STORE", "SessionStore"],

@@ -23,10 +23,16 @@ function quota(limit: number | null) {
     asked: () => asked,
     isolate(keyId = "key_1") {
       const state = createCallLeases();
+      const behind: Promise<unknown>[] = [];
+      const later = (work: Promise<unknown>) => void behind.push(work);
       const call = { workspaceId, keyId, userId: "usr_1", limit };
       return {
         take: (nowMs = startMs) =>
-          takeApiCall(counting, call, { nowMs, objectNowMs: nowMs, state, newId: () => crypto.randomUUID() }),
+          takeApiCall(counting, call, { nowMs, objectNowMs: nowMs, state, later, newId: () => crypto.randomUUID() }),
+        /** What runs behind the answers is over. */
+        async settled() {
+          await Promise.all(behind.splice(0));
+        },
         handBack: (nowMs = startMs) => handBackCalls(ledgers, { workspaceId, limit, nowMs }, state),
       };
     },
@@ -42,7 +48,11 @@ describe("blocks of API calls", () => {
   it("spare most questions, and come to exactly the calls that were made", async () => {
     const one = quota(10_000);
     const isolate = one.isolate();
-    for (let call = 0; call < 300; call += 1) expect(await isolate.take()).toBeNull();
+    for (let call = 0; call < 300; call += 1) {
+      expect(await isolate.take()).toBeNull();
+      // Between two calls there is time for what runs behind the answer.
+      await isolate.settled();
+    }
     expect(one.asked()).toBeLessThan(12);
     await isolate.handBack();
     expect(await one.held()).toEqual({ used: 300, reserved: 0 });
@@ -64,6 +74,42 @@ describe("blocks of API calls", () => {
     await isolates[0]!.handBack(startMs + 2_000);
     expect(await one.held(startMs + 2_000)).toEqual({ used: 500, reserved: 0 });
     expect(await isolates[1]!.take(startMs + 4_000)).toMatchObject({ meter: "apiCalls", limit: 500, available: 0 });
+  });
+
+  it("are fetched before the last one is used up, so that no busy caller waits, and still come to the calls that were made", async () => {
+    const one = quota(null);
+    const isolate = one.isolate();
+    for (let call = 0; call < 100; call += 1) await isolate.take();
+    await isolate.settled();
+    const asked = one.asked();
+    let waited = 0;
+    for (let call = 0; call < 3_000; call += 1) {
+      const before = one.asked();
+      const taken = isolate.take();
+      // Whoever has to ask first asks in the same turn, before anything was fetched ahead.
+      if (
+        one.asked() > before &&
+        (await Promise.race([taken.then(() => "at once"), Promise.resolve().then(() => Promise.resolve("waits"))])) ===
+          "waits"
+      )
+        waited += 1;
+      await taken;
+      await isolate.settled();
+    }
+    expect(waited).toBe(0);
+    expect(one.asked() - asked).toBeLessThan(8);
+    await isolate.handBack();
+    expect(await one.held()).toEqual({ used: 3_100, reserved: 0 });
+  });
+
+  it("that come when the rest was handed back go back themselves", async () => {
+    const one = quota(null);
+    const isolate = one.isolate();
+    for (let call = 0; call < 16 + 64; call += 1) await isolate.take();
+    // The block that is fetched ahead is still under way.
+    await isolate.handBack();
+    await isolate.settled();
+    expect(await one.held()).toEqual({ used: 80, reserved: 0 });
   });
 
   it("of an isolate that vanished count whole; of one that reports late, as they were used", async () => {

@@ -24,6 +24,7 @@ import type {
   Settled,
 } from "./meters.ts";
 import { metered } from "./meters.ts";
+import { blockMost } from "./rules.ts";
 
 /** Writes closer together than this are made in one. */
 const shareMs = 100;
@@ -33,7 +34,6 @@ const journalMs = 250;
 const quietMs = 1_000;
 const maxTtlMs = 3_600_000;
 const blockTtlMs = 120_000;
-const maxBlock = 64;
 const maxIdLength = 200;
 const maxLines = 16;
 const outgoingAfterMs = 1_000;
@@ -265,8 +265,7 @@ function exchange(state: State, request: BlockRequest): Block {
   if (previous) report(state, { ...previous, limit, scopes, nowMs });
   if (request.want === 0) return { granted: 0, validForMs: 0, short: null };
   const room = book.roomFor(state.book, "apiCalls", { limit, nowMs });
-  const share = room === null ? maxBlock : Math.max(Math.floor(room / 8), 1);
-  const amount = Math.max(Math.min(request.want, maxBlock, share), 1);
+  const amount = Math.max(Math.min(request.want, blockMost(room)), 1);
   const asked = { reservationId: id, meters: [{ meter: "apiCalls" as const, amount, limit }], scopes };
   const admission = admit(state, asked, { nowMs, ttlMs: blockTtlMs, whenExpired: "charge" });
   if (!admission.ok) return { granted: 0, validForMs: 0, short: admission.short[0] ?? null };

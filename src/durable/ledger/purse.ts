@@ -20,6 +20,7 @@ export interface Claim extends Omit<Asking, "reservationId" | "nowMs" | "uses"> 
 }
 
 interface Purse {
+  purses: Purses;
   key: string;
   claim: Claim;
   firstId: string;
@@ -31,6 +32,8 @@ interface Purse {
   uses: ModelUse[];
   /** Requests that hold some of it. */
   open: number;
+  /** Requests that ever did. */
+  served: number;
   /** What was left beside it when it was filled; null: no limit. */
   roomBeside: Partial<Record<MeteredName, number | null>>;
   filledAtMs: number;
@@ -66,6 +69,8 @@ export function createPurses(): Purses {
 }
 
 const isolatePurses = createPurses();
+/** Of this isolate; with the first purse's random id before it, no two are alike. */
+let successors = 0;
 const maxPurses = 2_000;
 const maxTries = 4;
 const retryMs = 200;
@@ -75,7 +80,9 @@ const ttlMs = 1_200_000;
 /** A caller who is back this soon gets a larger purse. */
 const hurryMs = 5_000;
 const growth = 4;
-const mostTimes = 64;
+const mostTimes = 512;
+/** A purse that served so many in its short life gets a successor before it closes, so that nobody waits for one. */
+const busy = 8;
 /** So much of what is left, at most, lies in one isolate's purse beyond what a request needs. */
 const share = 8;
 
@@ -113,6 +120,7 @@ function takeOut(purse: Purse, held: Amounts): Ticket {
   change(purse.free, held, -1);
   change(purse.held, held, 1);
   purse.open += 1;
+  purse.served += 1;
   return { purse, held, isBack: false };
 }
 
@@ -126,7 +134,7 @@ type Filled = { ok: true; purse: Purse } | { ok: false; short: Shortage[] };
 async function fill(
   ledger: LedgerCalls,
   claim: Claim,
-  { nowMs, newId, state, key }: Options & { state: Purses; key: string },
+  { nowMs, newId, state, key }: Required<Options> & { key: string },
 ): Promise<Filled> {
   const last = state.byKey.get(key);
   const size = state.sizes.get(key);
@@ -145,6 +153,7 @@ async function fill(
   }
   if (!reserved.ok) return reserved;
   const purse: Purse = {
+    purses: state,
     key,
     claim,
     firstId: reservationId,
@@ -155,6 +164,7 @@ async function fill(
     spent: {},
     uses: [],
     open: 0,
+    served: 0,
     roomBeside: roomOf(meters, reserved.meters),
     filledAtMs: nowMs,
     lapsesAtMs: reserved.expiresAtMs - ttlMs / 2,
@@ -225,9 +235,23 @@ export function putBack(ledger: LedgerCalls, ticket: Ticket, spent: Spent): Prom
 }
 
 async function settleLater(ledger: LedgerCalls, purse: Purse): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, lifeMs));
+  await pause(lifeMs);
+  const successor = purse.served >= busy && !purse.isClosed ? await succeed(ledger, purse) : null;
   await settleSoFar(ledger, purse, Date.now());
+  if (!successor) return;
+  await pause(lifeMs);
+  // Whoever took from it settles it. All in one chain would outlive the request behind whose answer this runs.
+  if (successor.served === 0 && !successor.isClosed) await settleSoFar(ledger, successor, Date.now());
 }
+
+/** Null: there is no room for both at once, or the ledger cannot be asked now. */
+async function succeed(ledger: LedgerCalls, { claim, key, purses, firstId }: Purse): Promise<Purse | null> {
+  const newId = () => `${firstId.slice("purse:".length).split("+", 1)[0]}+${(successors += 1)}`;
+  const filled = await fill(ledger, claim, { nowMs: Date.now(), newId, state: purses, key }).catch(() => null);
+  return filled?.ok ? filled.purse : null;
+}
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 function settleSoFar(ledger: LedgerCalls, purse: Purse, nowMs: number): Promise<void> {
   const settled = purse.turn.then(() => settleInTurn(ledger, purse, nowMs));
@@ -275,7 +299,7 @@ async function settleSurely(settle: () => Promise<unknown>): Promise<void> {
       return;
     } catch (error) {
       if (tries === maxTries) throw error;
-      await new Promise((resolve) => setTimeout(resolve, tries * retryMs));
+      await pause(tries * retryMs);
     }
   }
 }

@@ -42,3 +42,16 @@ export function fits(before: Totals, after: Totals, limit: number | null): boole
 export function assertAmount(amount: number): void {
   if (!Number.isSafeInteger(amount) || amount < 0) throw new RangeError("an amount is a whole number, not negative");
 }
+
+const block = { usual: 64, most: 1_024, share: 1_024 };
+
+/**
+ * API calls that an isolate may be lent at once: an eighth of what is left, so that others find some, and not more than it may take along when it
+ * vanishes. That is next to nothing of a large quota.
+ * @param room null: no limit.
+ */
+export function blockMost(room: number | null): number {
+  if (room === null) return block.most;
+  const largest = Math.min(Math.max(Math.floor(room / block.share), block.usual), block.most);
+  return Math.min(Math.floor(room / 8), largest);
+}

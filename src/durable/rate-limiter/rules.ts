@@ -12,6 +12,8 @@ export interface Window {
 /** How long an isolate may use what it was leased. */
 export const leaseMs = 5_000;
 const largestBlock = 64;
+/** Of a large quota: what an isolate that vanishes may take along is next to nothing of it. */
+const largestShare = 1_024;
 /** Below this quota a block would let one isolate hold a share of the limit that others then miss. */
 const smallestQuotaForBlocks = 24;
 
@@ -29,7 +31,8 @@ export function windowAt(window: Window | undefined, limit: Limit, nowMs: number
 /** A block is an eighth of what is left, so that many isolates share the end of a window in small pieces. */
 export function blockSize(quota: number, remaining: number): number {
   if (quota < smallestQuotaForBlocks) return 1;
-  return Math.min(Math.max(Math.floor(remaining / 8), 1), largestBlock);
+  const largest = Math.max(largestBlock, Math.floor(quota / largestShare));
+  return Math.min(Math.max(Math.floor(remaining / 8), 1), largest);
 }
 
 /** All of `want` or nothing; more than that only as a block, and never more than is left. */

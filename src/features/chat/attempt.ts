@@ -5,7 +5,7 @@
 import type { Target } from "#adapters/llm/contract";
 import { dialectOf } from "#adapters/llm/dialect";
 import type { WorkspaceCtx } from "#core/context";
-import { TenantCallError } from "#core/outbound";
+import { type StreamCall, TenantCallError } from "#core/outbound";
 import { isObject, type JsonObject } from "#adapters/llm/dialect";
 import type { Operation } from "./operations.ts";
 import type { Patience } from "./patience.ts";
@@ -55,13 +55,13 @@ const maxErrorBytes = 16_384;
 const maxSaidLength = 1_000;
 
 export async function attempt(ctx: WorkspaceCtx, target: Target, call: Call): Promise<Attempt> {
-  const request = await requestOf(ctx, target, call);
+  const asked = await askedOf(ctx, target, call);
   const options = { headersTimeoutMs: call.patience.firstByteMs };
   let response: Response;
   try {
     response = await (target.isTenantUrl
-      ? ctx.outbound.tenantStream(request, options)
-      : ctx.outbound.operatorStream(request, options));
+      ? ctx.outbound.tenantStream(asked, options)
+      : ctx.outbound.operatorStream(asked, options));
   } catch (error) {
     // The caller went away: there is nobody to try anything else for.
     if (call.signal.aborted) throw error;
@@ -71,12 +71,13 @@ export async function attempt(ctx: WorkspaceCtx, target: Target, call: Call): Pr
   return { ok: false, fault: await readFault(ctx, target, response) };
 }
 
-async function requestOf(ctx: WorkspaceCtx, target: Target, call: Call): Promise<Request> {
+async function askedOf(ctx: WorkspaceCtx, target: Target, call: Call): Promise<StreamCall> {
   const { operation, isStream, signal, outgoing } = call;
   const dialect = dialectOf(target, operation);
   const json = () => JSON.stringify(dialect.bodyOf(operation, { ...call.body, model: target.model }, target));
   const { body, type } = outgoing ? await outgoing.open(target) : { body: json(), type: "application/json" };
-  return new Request(`${target.baseUrl}${dialect.pathOf(operation)}`, {
+  return {
+    url: `${target.baseUrl}${dialect.pathOf(operation)}`,
     method: "POST",
     headers: {
       "content-type": type,
@@ -86,7 +87,7 @@ async function requestOf(ctx: WorkspaceCtx, target: Target, call: Call): Promise
     },
     body,
     signal,
-  });
+  };
 }
 
 function acceptOf({ name }: Operation, { isStream }: { isStream: boolean }): string {

@@ -143,6 +143,7 @@ export async function chargeApiCall(ctx: WorkspaceCtx): Promise<void> {
   const short = await takeApiCall(ctx.objects.LEDGER, call, {
     nowMs,
     newId: () => Buffer.from(ctx.random(12)).toString("hex"),
+    later: ctx.later,
   });
   if (short) throw quotaExceeded([short], nowMs);
 }
