@@ -10,6 +10,7 @@ import { models } from "./legacy/models.ts";
 import { money } from "./legacy/money.ts";
 import { prompts } from "./legacy/prompts.ts";
 import { staff } from "./legacy/staff.ts";
+import { tokens } from "./legacy/tokens.ts";
 import { workspaces } from "./legacy/workspaces.ts";
 
 export interface Alias {
@@ -36,6 +37,7 @@ export interface Alias {
 export const aliases: readonly Alias[] = [
   ...conversions,
   ...models,
+  ...tokens,
   ...prompts,
   ...keys,
   ...accounts,

@@ -9,6 +9,8 @@ import { workspaceAnswers, workspaceBodies } from "./legacy/shapes-workspaces.ts
 
 import { staffAnswers, staffBodies } from "./legacy/shapes-staff.ts";
 
+import { tokenAnswers, tokenBodies } from "./legacy/shapes-tokens.ts";
+
 type Json = Record<string, unknown>;
 type Mapper = (value: Json, at: { status: number; nowMs: number }) => unknown;
 
@@ -27,6 +29,7 @@ export const bodyShapes = {
   ...workspaceBodies,
   ...keyBodies,
   ...modelBodies,
+  ...tokenBodies,
 } as const;
 
 export type BodyShape = keyof typeof bodyShapes;
@@ -141,16 +144,7 @@ export const answerShapes = {
   },
   ...keyAnswers,
   ...modelAnswers,
+  ...tokenAnswers,
 } as const satisfies Record<string, Mapper>;
 
 export type AnswerShape = keyof typeof answerShapes;
-
-/** What older clients expect of an error, beside the problem's own members. */
-export function legacyProblem(problem: Json, nowMs: number): Json {
-  return {
-    ...problem,
-    success: false,
-    timestamp: iso(nowMs),
-    details: { ...object(problem["details"]), request_id: problem["requestId"] },
-  };
-}

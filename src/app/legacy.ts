@@ -2,7 +2,8 @@
 import type { Bindings } from "#core/env";
 import { app } from "./http.ts";
 import { type Alias, aliases } from "./legacy-paths.ts";
-import { answerShapes, bodyShapes, legacyProblem } from "./legacy-shapes.ts";
+import { answerShapes, bodyShapes } from "./legacy-shapes.ts";
+import { legacyProblem } from "./legacy/problem-shape.ts";
 import { isJson } from "./read-body.ts";
 
 const maxBodyBytes = 1_048_576;

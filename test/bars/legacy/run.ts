@@ -22,6 +22,7 @@ import { replayPanel } from "./panel.ts";
 import { replayProviders } from "./providers.ts";
 import { replayAdministration, replaySupport } from "./staff.ts";
 import { replaySubscriptions } from "./subscriptions.ts";
+import { replayTokens } from "./tokens.ts";
 import { replayUsage } from "./usage.ts";
 import { replayUsers } from "./users.ts";
 import { replayWorkspaces } from "./workspaces.ts";
@@ -89,6 +90,7 @@ const sections: Record<string, Section> = {
   workspaces: replayWorkspaces,
   "provider keys": (client, { person, provider }) => replayProviderKeys(client, person, provider),
   models: (client, { person }) => replayModels(client, person),
+  tokens: (client, { url }) => replayTokens(client, url),
   prompts: (client, { url, person }) => replayPrompts(client, url, person),
   panel: replayPanel,
   support: replaySupport,
