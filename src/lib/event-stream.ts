@@ -17,6 +17,8 @@ export interface EventBatch {
   isDone: boolean;
   /** An event whose data is no JSON was read, or one longer than `maxEventBytes`. */
   isBroken: boolean;
+  /** Nothing but `data: ` lines with an empty line behind each. */
+  isPlain?: boolean;
 }
 
 export interface EventReader {
@@ -29,6 +31,7 @@ export interface EventReader {
 const maxEventBytes = 16 * 1024 * 1024;
 const decoder = new TextDecoder();
 const done = "[DONE]";
+const lineFeed = 10;
 
 export function openEventReader(): EventReader {
   let rest: Uint8Array<ArrayBuffer> = new Uint8Array(0);
@@ -49,6 +52,8 @@ export function openEventReader(): EventReader {
 
 /** The offset behind the last whole event. Lines end by LF or CRLF; CR alone, which nobody sends, is not looked for. */
 function endOfEvents(bytes: Uint8Array<ArrayBuffer>): number {
+  // As nearly everything that is read ends: whole events, lines that end by LF.
+  if (bytes.at(-1) === lineFeed && bytes.at(-2) === lineFeed) return bytes.length;
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const plain = buffer.lastIndexOf("\n\n");
   const withReturn = buffer.lastIndexOf("\r\n\r\n");
@@ -59,7 +64,7 @@ function readEvents(bytes: Uint8Array<ArrayBuffer>): EventBatch {
   const text = decoder.decode(bytes);
   const isDone = text.endsWith(`data: ${done}\n\n`);
   const events = readAtOnce(isDone ? text.slice(0, -(done.length + 8)) : text);
-  return events ? { bytes, events, isDone, isBroken: false } : readOneByOne(bytes, text);
+  return events ? { bytes, events, isDone, isBroken: false, isPlain: true } : readOneByOne(bytes, text);
 }
 
 /** JSON has no line break inside, so what lies between two `data: ` is one value. Null: the text is not of this plain form. */
@@ -125,7 +130,14 @@ export function skipEvents(text: string, count: number): string {
 
 /** The same batch without the events that `isHidden` names. */
 export function withoutEvents(batch: EventBatch, isHidden: (event: StreamEvent) => boolean): Uint8Array<ArrayBuffer> {
-  const kept = blocksOf(decoder.decode(batch.bytes)).filter((block) => {
+  const text = decoder.decode(batch.bytes);
+  const blocks = text.split("\n\n");
+  // One block for each event, one for the end if it is there, and nothing behind the last empty line.
+  if (batch.isPlain && blocks.length === batch.events.length + (batch.isDone ? 2 : 1)) {
+    const hidden = new Set(batch.events.flatMap((event, index) => (isHidden(event) ? [index] : [])));
+    return Uint8Array.from(Buffer.from(blocks.filter((_, index) => !hidden.has(index)).join("\n\n")));
+  }
+  const kept = blocksOf(text).filter((block) => {
     const read = readBlock(block);
     return read === null || typeof read === "string" || !isHidden(read);
   });

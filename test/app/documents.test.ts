@@ -50,4 +50,16 @@ describe("other origins", () => {
     expect(preflight.status).toBe(204);
     expect(preflight.headers.get("access-control-allow-headers")).toContain("authorization");
   });
+
+  it("may use the official SDK of OpenAI in a page, and read what an answer cost", async () => {
+    const origin = "https://app.example.com";
+    const asked = "authorization,content-type,x-stainless-arch,x-stainless-retry-count,x-evil";
+    const headers = { origin, "access-control-request-method": "POST", "access-control-request-headers": asked };
+    const preflight = await call("OPTIONS", "/v1/chat/completions", { headers, env: listed });
+    const allowed = preflight.headers.get("access-control-allow-headers")?.split(", ") ?? [];
+    expect(allowed).toEqual(expect.arrayContaining(["authorization", "x-stainless-arch", "x-stainless-retry-count"]));
+    expect(allowed).not.toContain("x-evil");
+    const answer = await call("GET", "/v1/models", { headers: { origin }, env: listed });
+    expect(answer.headers.get("access-control-expose-headers")).toContain("x-overtone-cost-micro-usd");
+  });
 });

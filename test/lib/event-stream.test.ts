@@ -81,6 +81,16 @@ describe("reading events", () => {
     expect(Buffer.from(left).toString()).toBe(': hi\n\ndata: {"n":1}\n\ndata: [DONE]\n\n');
   });
 
+  it.each([
+    ['data: {"n":1}\n\ndata: {"n":2}\n\ndata: [DONE]\n\n', 'data: {"n":1}\n\ndata: [DONE]\n\n'],
+    ['data: {"n":2}\n\n', ""],
+    // Two values in one event, which is no JSON: what it is taken for must not move what is hidden.
+    ['data: {"n":1},{"n":1}\n\ndata: {"n":2}\n\ndata: {"n":3}\n\n', 'data: {"n":1},{"n":1}\n\ndata: {"n":3}\n\n'],
+  ])("takes them out of what is nothing but data (%j)", (text, left) => {
+    const batch = openEventReader().push(bytesOf(text));
+    expect(Buffer.from(withoutEvents(batch, ({ data }) => (data as { n: number }).n === 2)).toString()).toBe(left);
+  });
+
   it("ends a batch before an event", () => {
     const batch = openEventReader().push(bytesOf(': hi\n\ndata: {"n":1}\n\ndata: {"n":2}\n\ndata: [DONE]\n\n'));
     expect({ ...firstEvents(batch, 1), bytes: textOf(firstEvents(batch, 1)) }).toEqual({

@@ -1,6 +1,6 @@
 /**
  * Reads a provider's stream as batches of events. The first bytes are passed on at once; after that, what arrives within two milliseconds is taken
- * together: reading and writing cost the runtime some ten microseconds each, however few the bytes, and a burst has one event a read.
+ * together: reading and writing cost the runtime some ten microseconds each, however few the bytes. A burst is read several events at a time.
  */
 import type { Target } from "#adapters/llm/contract";
 import { dialectOf, isObject, type JsonObject, type Translation } from "#adapters/llm/dialect";
@@ -19,7 +19,13 @@ export interface EventSource {
   cancel(): Promise<void>;
 }
 
-type Reader = ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+type Bytes = Uint8Array<ArrayBuffer>;
+
+interface Reader {
+  /** What has come, as soon as it is at least so much, or the end; null at the end. */
+  read(leastBytes: number): Promise<Bytes | null>;
+  cancel(): Promise<void>;
+}
 
 /** Makes of an event of OpenAI's form what the caller is shown instead; the events of these streams carry their names. */
 export type Retell = (data: JsonObject) => JsonObject | Promise<JsonObject>;
@@ -34,7 +40,7 @@ export function openSource(
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
   { target, operation, patience, retell }: Rules & { target: Target },
 ): EventSource {
-  const reader = body.getReader();
+  const reader = readerOf(body);
   const watch = watchOver(reader, patience);
   const gather = openGathering(reader, watch.noteRead);
   const events = openEventReader();
@@ -56,7 +62,7 @@ export function openSource(
     next: read,
     async cancel() {
       watch.stop();
-      await reader.cancel().catch(() => undefined);
+      await reader.cancel();
     },
   };
 }
@@ -98,7 +104,7 @@ function watchOver(reader: Reader, { idleMs, totalMs }: Patience) {
       return;
     }
     isLate = true;
-    void reader.cancel().catch(() => undefined);
+    void reader.cancel();
   };
   let timer = setTimeout(look, Math.min(idleMs, totalMs));
   return {
@@ -112,15 +118,55 @@ function watchOver(reader: Reader, { idleMs, totalMs }: Patience) {
   };
 }
 
+/** One buffer for all reads of a stream: a new one for each event is what the collector would be busy with. */
+const bufferBytes = 16_384;
+
+function readerOf(body: ReadableStream<Bytes>): Reader {
+  const cancelled = (reader: { cancel(): Promise<void> }) => reader.cancel().catch(() => undefined);
+  const byob = byobReaderOf(body);
+  if (!byob) {
+    const reader = body.getReader();
+    const read = () => reader.read().then(({ value }) => value ?? null);
+    return { read, cancel: () => cancelled(reader) };
+  }
+  let buffer = new ArrayBuffer(bufferBytes);
+  const taken = ({ value }: ReadableStreamReadResult<Bytes>): Bytes | null => {
+    if (!value) return null;
+    ({ buffer } = value);
+    return value.length === 0 ? null : value.slice();
+  };
+  return {
+    read: (leastBytes) => byob.readAtLeast(leastBytes, new Uint8Array(buffer)).then(taken),
+    cancel: () => cancelled(byob),
+  };
+}
+
+/** Null: a stream that a Worker made itself (the sandbox's), which cannot be read like this. */
+function byobReaderOf(body: ReadableStream<Bytes>): ReadableStreamBYOBReader | null {
+  try {
+    return body.getReader({ mode: "byob" });
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Each read costs the runtime some ten microseconds, and one read gives one event. After so many reads that each took no time, several events are
+ * waited for: at that speed they come within a few milliseconds. The first read that takes longer ends it.
+ */
+const burst = { reads: 4, withinMs: 4, leastBytes: 1_024 };
+
 /**
  * Reads ahead by itself, with one callback a read and nothing else, and gives what has come when it is asked. Reading stops while nobody asks and
  * enough is there, so that a slow caller slows the provider down.
  */
-function openGathering(reader: Reader, noteRead: () => void): () => Promise<Uint8Array<ArrayBuffer> | null> {
-  let parts: Uint8Array<ArrayBuffer>[] = [];
+function openGathering(reader: Reader, noteRead: () => void): () => Promise<Bytes | null> {
+  let parts: Bytes[] = [];
   let size = 0;
   let waitMs = 0;
   let isReading = false;
+  let quickReads = 0;
+  let askedAtMs = 0;
   let end: { error: unknown } | "done" | null = null;
   let wake: (() => void) | null = null;
 
@@ -128,10 +174,11 @@ function openGathering(reader: Reader, noteRead: () => void): () => Promise<Uint
     end = how;
     wake?.();
   };
-  const onRead = ({ done, value }: ReadableStreamReadResult<Uint8Array<ArrayBuffer>>): void => {
+  const onRead = (value: Bytes | null): void => {
     isReading = false;
-    if (done) return finish("done");
+    if (value === null) return finish("done");
     noteRead();
+    quickReads = Date.now() - askedAtMs <= burst.withinMs ? quickReads + 1 : 0;
     parts.push(value);
     size += value.length;
     if (size < gatherBytes) read();
@@ -141,9 +188,10 @@ function openGathering(reader: Reader, noteRead: () => void): () => Promise<Uint
   function read(): void {
     if (isReading || end !== null) return;
     isReading = true;
-    reader.read().then(onRead, onError);
+    askedAtMs = Date.now();
+    reader.read(quickReads < burst.reads ? 1 : burst.leastBytes).then(onRead, onError);
   }
-  const taken = (): Uint8Array<ArrayBuffer> => {
+  const taken = (): Bytes => {
     waitMs = parts.length > 1 ? Math.min(waitMs * 2, gatherMs.most) : gatherMs.least;
     const [first] = parts;
     const all = first && parts.length === 1 ? first : Uint8Array.from(Buffer.concat(parts, size));

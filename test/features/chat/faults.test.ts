@@ -58,7 +58,10 @@ describe("a stream that falls silent", () => {
   it("is late, also where giving it up fails the read that is waiting", async () => {
     const { promise, reject } = Promise.withResolvers<never>();
     const body = {
-      getReader: () => ({ read: () => promise, cancel: async () => reject(new Error("Network connection lost.")) }),
+      getReader: () => ({
+        readAtLeast: () => promise,
+        cancel: async () => reject(new Error("Network connection lost.")),
+      }),
     } as unknown as ReadableStream<Uint8Array<ArrayBuffer>>;
     const source = openSource(body, { target: targetOf("one"), operation: operations.chat, patience });
     await expect(source.next()).rejects.toMatchObject({ name: "TimeoutError" });
