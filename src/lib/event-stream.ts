@@ -93,6 +93,12 @@ function readOneByOne(bytes: Uint8Array<ArrayBuffer>, text: string): EventBatch 
 }
 
 function blocksOf(text: string): string[] {
+  // Splitting is several times as fast, and nearly all streams are like this.
+  if (!text.includes("\r"))
+    return text
+      .split("\n\n")
+      .slice(0, -1)
+      .map((block) => `${block}\n\n`);
   return text.match(/[^]*?(?:\r?\n){2}/g) ?? [];
 }
 

@@ -127,6 +127,18 @@ describe("a kept stream", () => {
     expect(await one.read(3)).toMatchObject({ state: "ended", lastId: 4 });
   });
 
+  it("is on no disk before its first events, and gone when it was removed so early", async () => {
+    const one = await opened();
+    expect(await one.rowCount()).toBe(0);
+    expect(await one.read(0, { afterMs: 31_000 })).toMatchObject({ state: "lost", lastId: 0 });
+    expect(await one.append(1, 1, { afterMs: 31_001 })).toBe(false);
+    const two = await opened();
+    await evictDurableObject(two.stub());
+    expect(await two.read()).toBeNull();
+    expect(await two.append(1, 1, { state: "ended" })).toBe(false);
+    expect(await two.read()).toBeNull();
+  });
+
   it("is lost when its sender falls silent, and stays so when that one comes back", async () => {
     const one = await opened();
     await one.append(1, 2);

@@ -16,6 +16,7 @@ export const heavyFiles: Record<string, number> = {
   "features/billing/events": 6,
   "features/billing/flow": 6,
   "features/billing/rules": 6,
+  "features/chat/streams": 4,
   "features/conversions/endings": 2,
   "features/conversions/format-1": 6,
   "features/conversions/killed-runs": 3,

@@ -1,7 +1,8 @@
 /**
  * Keeps one stream of a model while it runs and five minutes longer, so that a caller who lost the connection reads on. It asks nobody anything and
- * sees ciphertext only. All of it lies in the object's storage: one that is removed or crashes loses nothing that it confirmed, and whether the stream
- * has ended is written with the last of its events, so that a stream whose sender vanished never looks whole.
+ * sees ciphertext only. All its events lie in the object's storage: one that is removed or crashes loses nothing that it confirmed, and whether the
+ * stream has ended is written with the last of them, so that a stream whose sender vanished never looks whole. Only a stream without events is in
+ * memory alone: whoever waits for the first byte does not wait for a disk.
  */
 import { DurableObject } from "cloudflare:workers";
 import { erasedAtMs, isLost, keptMs, maxStreamBytes, type StreamState } from "./rules.ts";
@@ -56,38 +57,38 @@ const maxSealedBytes = maxStreamBytes * 2;
 
 export class StreamBuffer extends DurableObject {
   readonly #waiting = new Set<() => void>();
+  /** Until its first events come. */
+  #unwritten: Row | null = null;
 
-  /** Throws when there is a stream already. `nowMs` is for tests, here and below. */
-  async open({ nowMs = Date.now(), ...opening }: Opening): Promise<void> {
-    const { sql } = this.ctx.storage;
-    if (this.#row()) throw new Error("the stream is open");
-    sql.exec(`CREATE TABLE stream (user_id TEXT NOT NULL, wrapped_key TEXT NOT NULL, master_version INTEGER NOT NULL,
-      errors TEXT NOT NULL, state TEXT NOT NULL, last_id INTEGER NOT NULL, size_bytes INTEGER NOT NULL, heard_at_ms INTEGER NOT NULL)`);
-    sql.exec("CREATE TABLE parts (first_id INTEGER PRIMARY KEY, last_id INTEGER NOT NULL, sealed BLOB NOT NULL)");
-    const { userId, wrappedKey, masterVersion, errors } = opening;
-    sql.exec(
-      "INSERT INTO stream VALUES (?, ?, ?, ?, 'running', 0, 0, ?)",
-      userId,
-      wrappedKey,
-      masterVersion,
+  /** `nowMs` is for tests, here and below. */
+  open({ userId, wrappedKey, masterVersion, errors, nowMs = Date.now() }: Opening): void {
+    this.#unwritten = {
+      user_id: userId,
+      wrapped_key: wrappedKey,
+      master_version: masterVersion,
       errors,
-      nowMs,
-    );
-    await this.ctx.storage.setAlarm(nowMs + keptMs);
+      state: "running",
+      last_id: 0,
+      size_bytes: 0,
+      heard_at_ms: nowMs,
+    };
   }
 
   /**
-   * False: nothing more is taken, because the stream is over, was given up, is too long or lacks what came before. The same part again, whose confirmation was lost, is taken
-   * once.
+   * False: nothing more is taken, because the stream is over, was given up, is too long or lacks what came before. The same part again, whose
+   * confirmation was lost, is taken once.
    */
-  append({ part, state, nowMs = Date.now() }: Addition): boolean {
+  async append({ part, state, nowMs = Date.now() }: Addition): Promise<boolean> {
     const row = this.#row();
     if (!row || this.#judged(row, nowMs) !== "running") return false;
+    // Nothing is awaited before the rest: the write and what follows are one.
+    const alarmed = row === this.#unwritten ? this.#write(row) : null;
     const isBehindGap = part !== null && part.firstId > row.last_id + 1;
     if (part && !isBehindGap) this.#add(row, part);
     const isFull = row.size_bytes > maxSealedBytes;
     this.#enter(row, isBehindGap ? "lost" : isFull ? "too-long" : state, nowMs);
     this.#wake();
+    await alarmed;
     return !isFull && !isBehindGap;
   }
 
@@ -103,6 +104,7 @@ export class StreamBuffer extends DurableObject {
 
   /** Nobody was told of it. */
   async discard(): Promise<void> {
+    this.#unwritten = null;
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
     this.#wake();
@@ -120,8 +122,28 @@ export class StreamBuffer extends DurableObject {
   #row(): Row | null {
     const { sql } = this.ctx.storage;
     // A reader who guesses makes no table: an object without one ceases to exist.
-    if (sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'stream'").toArray().length === 0) return null;
+    if (sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'stream'").toArray().length === 0) return this.#unwritten;
     return sql.exec<Row>("SELECT * FROM stream").toArray()[0] ?? null;
+  }
+
+  async #write(row: Row): Promise<void> {
+    const { sql } = this.ctx.storage;
+    sql.exec(`CREATE TABLE stream (user_id TEXT NOT NULL, wrapped_key TEXT NOT NULL, master_version INTEGER NOT NULL,
+      errors TEXT NOT NULL, state TEXT NOT NULL, last_id INTEGER NOT NULL, size_bytes INTEGER NOT NULL, heard_at_ms INTEGER NOT NULL)`);
+    sql.exec("CREATE TABLE parts (first_id INTEGER PRIMARY KEY, last_id INTEGER NOT NULL, sealed BLOB NOT NULL)");
+    sql.exec(
+      "INSERT INTO stream VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      row.user_id,
+      row.wrapped_key,
+      row.master_version,
+      row.errors,
+      row.state,
+      row.last_id,
+      row.size_bytes,
+      row.heard_at_ms,
+    );
+    this.#unwritten = null;
+    await this.ctx.storage.setAlarm(row.heard_at_ms + keptMs);
   }
 
   #judged(row: Row, nowMs: number): StreamState {
@@ -142,6 +164,8 @@ export class StreamBuffer extends DurableObject {
   #enter(row: Row, state: StreamState, heardAtMs: number): void {
     const { sql } = this.ctx.storage;
     row.state = state;
+    row.heard_at_ms = heardAtMs;
+    if (row === this.#unwritten) return;
     if (state === "too-long") sql.exec("DELETE FROM parts");
     sql.exec(
       "UPDATE stream SET state = ?, last_id = ?, size_bytes = ?, heard_at_ms = ?",
@@ -164,7 +188,7 @@ export class StreamBuffer extends DurableObject {
       errors: row.errors,
       state,
       lastId: row.last_id,
-      parts: this.#partsAfter(after),
+      parts: row.last_id > after ? this.#partsAfter(after) : [],
     };
   }
 

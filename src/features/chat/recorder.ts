@@ -20,6 +20,7 @@ import { modeOf } from "./store.ts";
 import { newStreamKey, sealPart, type StreamKey } from "./stream-sealing.ts";
 
 const gatherMs = 250;
+const openMs = 1_000;
 const maxTries = 4;
 const retryMs = 150;
 /** Of all streams of this isolate together, waiting for their objects: its memory is everybody's. */
@@ -58,18 +59,31 @@ export async function startRecorder(ctx: WorkspaceCtx, errors: "openai" | "probl
   const name = streamNameOf(ctx, id);
   const buffers = ctx.objects.STREAM_BUFFER;
   const { key, ...wrapped } = await newStreamKey(ctx, id);
-  const isOpen = openStream(buffers, name, { userId: ctx.userId, errors, ...wrapped }).then(
-    () => true,
-    (error: unknown) => {
-      ctx.log("warn", "stream.not-kept", { error });
-      return false;
-    },
-  );
-  return { id, isOpen, ...recording(ctx, name, key), discard: () => discardStream(buffers, name) };
+  const sender = openSender(ctx, name, key);
+  const opened = openStream(buffers, name, { userId: ctx.userId, errors, ...wrapped });
+  const isOpen = inTime(opened).catch((error: unknown) => {
+    sender.stop();
+    ctx.log("warn", "stream.not-kept", { error });
+    return false;
+  });
+  const discard = async (): Promise<void> => {
+    sender.stop();
+    await discardStream(buffers, name);
+  };
+  return { id, isOpen, ...recording(sender), discard };
 }
 
-function recording(ctx: WorkspaceCtx, name: StreamName, key: StreamKey): Pick<Recorder, "number" | "end"> {
-  const sender = openSender(ctx, name, key);
+/** A caller does not wait for its first byte because an object does not answer. */
+async function inTime(opened: Promise<void>): Promise<true> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("the object did not answer")), openMs);
+  });
+  await Promise.race([opened, late]).finally(() => clearTimeout(timer));
+  return true;
+}
+
+function recording(sender: Sender): Pick<Recorder, "number" | "end"> {
   let nextId = 1;
   let sizeBytes = 0;
   return {
@@ -97,6 +111,8 @@ interface Sender {
   add(more: Waiting): void;
   /** Sends what is waiting, unless nothing of the stream is kept. The first call counts. */
   finish(state: "ended" | "too-long"): Promise<void>;
+  /** Nothing is sent any more. */
+  stop(): void;
 }
 
 function openSender(ctx: WorkspaceCtx, name: StreamName, key: StreamKey): Sender {
@@ -106,7 +122,6 @@ function openSender(ctx: WorkspaceCtx, name: StreamName, key: StreamKey): Sender
   let isKept = true;
   let turn = Promise.resolve();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let beat: ReturnType<typeof setInterval> | undefined;
 
   const take = (): Waiting | null => {
     const taken = waiting;
@@ -136,18 +151,19 @@ function openSender(ctx: WorkspaceCtx, name: StreamName, key: StreamKey): Sender
     timer = undefined;
     turn = turn.then(() => (isOpen ? send(take(), "running") : undefined));
   };
+  // From the beginning: a model may think for longer than a silent sender is waited for.
+  const beat = setInterval(sendInTurn, heartbeatMs);
   return {
+    stop,
     add({ firstId, count, text, sizeBytes }) {
       if (!isOpen) return;
       if (waitingBytes + sizeBytes > maxWaitingBytes) return stop();
-      beat ??= setInterval(sendInTurn, heartbeatMs);
       waitingBytes += sizeBytes;
       waiting ??= { firstId, count: 0, text: "", sizeBytes: 0 };
       waiting.count += count;
       waiting.text += text;
       waiting.sizeBytes += sizeBytes;
-      // What a caller has seen first is kept at once.
-      timer ??= setTimeout(sendInTurn, firstId === 1 ? 0 : gatherMs);
+      timer ??= setTimeout(sendInTurn, gatherMs);
     },
     finish(state) {
       if (!isOpen) return turn;

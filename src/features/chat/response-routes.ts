@@ -29,7 +29,8 @@ export const responseRoutes = [
     returns: responseAnswer,
     produces: {
       "application/json": "the response",
-      "text/event-stream": "with `stream`: its events, as OpenAI sends them",
+      "text/event-stream":
+        "with `stream`: its events, as OpenAI sends them; with `X-Overtone-Resumable: true` they can be read on after a lost connection (GET /v1/streams/{id})",
     },
     handle: (ctx, { body, request }) => createResponse(ctx, { body, request }),
   }),

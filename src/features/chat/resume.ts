@@ -54,8 +54,10 @@ function positionOf({ request, after }: Position): number {
 
 async function readAtFirst(ctx: WorkspaceCtx, id: string, after: number): Promise<Reading> {
   let reading = idForm.test(id) ? await readSurely(ctx, id, { after, waitMs: 0 }) : null;
-  if (reading?.state === "running" && after > reading.lastId)
-    reading = await readSurely(ctx, id, { after, waitMs: catchUpMs });
+  // Any news ends a wait, also of earlier events.
+  const untilMs = ctx.now() + catchUpMs;
+  while (reading?.state === "running" && after > reading.lastId && ctx.now() < untilMs)
+    reading = await readSurely(ctx, id, { after, waitMs: untilMs - ctx.now() });
   if (!reading || (ctx.subUser && reading.userId !== ctx.userId)) throw new Problem("stream-not-found");
   if (reading.state === "too-long") throw new Problem("stream-too-long");
   // Of a stream whose sender vanished the caller may have seen more than was kept.

@@ -42,7 +42,12 @@ function modelEndpoint({ operation, streams, ...words }: Words): DescribedEndpoi
     returns: modelAnswer,
     produces: {
       "application/json": "the answer",
-      ...(streams ? { "text/event-stream": "with `stream`: its events, as OpenAI sends them" } : {}),
+      ...(streams
+        ? {
+            "text/event-stream":
+              "with `stream`: its events, as OpenAI sends them; with `X-Overtone-Resumable: true` they can be read on after a lost connection (GET /v1/streams/{id})",
+          }
+        : {}),
     },
     handle: (ctx, { body, request }) => serveModel(ctx, { operation, body: body as never, request }),
   });

@@ -32,7 +32,8 @@ export const routes = [
     returns: promptAnswer,
     produces: {
       "application/json": "the answer",
-      "text/event-stream": "with `stream`: its events, as OpenAI sends them",
+      "text/event-stream":
+        "with `stream`: its events, as OpenAI sends them; with `X-Overtone-Resumable: true` they can be read on after a lost connection (GET /v1/streams/{id})",
     },
     problems,
     handle: (ctx, { body, request }) => completePrompt(ctx, body, request),

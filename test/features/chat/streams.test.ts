@@ -23,7 +23,7 @@ interface Call {
 }
 
 /** Notes the calls of streams' objects; what `answer` throws is thrown instead. */
-function watched(answer: (one: Call) => void = () => undefined): { env: Bindings; calls: Call[] } {
+function watched(answer: (one: Call) => void | Promise<void> = () => undefined): { env: Bindings; calls: Call[] } {
   const calls: Call[] = [];
   const stubOf = (name: string): object =>
     new Proxy(bindings.STREAM_BUFFER.getByName(name), {
@@ -33,7 +33,7 @@ function watched(answer: (one: Call) => void = () => undefined): { env: Bindings
           : async (...args: unknown[]) => {
               const one = { name, method: String(method) };
               calls.push(one);
-              answer(one);
+              await answer(one);
               const run = Reflect.get(stub, method) as (...all: unknown[]) => unknown;
               return Reflect.apply(run, stub, args);
             },
@@ -216,17 +216,40 @@ describe("an object of a stream", () => {
     const person = await signUp();
     const { env, calls } = watched();
     const { api, settled } = clientOf(person.token, env);
-    const slow = question("Tell me a long story.", "or/sandbox-slow-15");
+    const slow = question("tokens=60", "or/sandbox-slow-15");
     const { data, response } = await api.chat.completions.create(slow, resumable).withResponse();
     const reading = resumed(api, idOf(response)).then(textOf);
-    const [first] = calls;
+    const hasAppended = () => calls.filter(({ method }) => method === "append").length > 1;
+    let evictions = 0;
     let text = "";
     for await (const chunk of data) {
-      if (text === "" && chunk.choices[0]?.delta.content)
-        await evictDurableObject(bindings.STREAM_BUFFER.getByName(first?.name ?? ""));
       text += chunk.choices[0]?.delta.content ?? "";
+      if (evictions > 0 || !hasAppended()) continue;
+      evictions += 1;
+      await evictDurableObject(bindings.STREAM_BUFFER.getByName(calls[0]?.name ?? ""));
     }
+    expect(evictions).toBe(1);
     expect(await reading).toBe(text);
+    await settled();
+  });
+
+  it("that is slow is waited for by who has seen more than it has heard", async () => {
+    const person = await signUp();
+    const { env } = watched(({ method }) => (method === "append" ? scheduler.wait(350) : undefined));
+    const { api, settled } = clientOf(person.token, env);
+    const { data, response } = await api.chat.completions
+      .create(question("tokens=80", "or/sandbox-slow-15"), resumable)
+      .withResponse();
+    let seen = "";
+    let events = 0;
+    const begunMs = Date.now();
+    for await (const chunk of data) {
+      events += 1;
+      seen += chunk.choices[0]?.delta.content ?? "";
+      if (Date.now() - begunMs > 450) break;
+    }
+    const rest = await textOf(await resumed(api, idOf(response), events));
+    expect(seen + rest).toBe(await textOf(await resumed(api, idOf(response))));
     await settled();
   });
 
