@@ -36,6 +36,10 @@ export class BoundedMap<Key, Value> {
     return size;
   }
 
+  entries(): IterableIterator<[Key, Value]> {
+    return this.#entries.entries();
+  }
+
   get size(): number {
     return this.#entries.size;
   }

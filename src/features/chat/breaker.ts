@@ -21,7 +21,11 @@ export interface Breaker {
   closedFor(target: string, nowMs: number): number | null;
   succeeded(target: string): void;
   failed(target: string, nowMs: number): void;
+  /** Those that may not be asked, or that the next request finds out about. */
+  notClosed(nowMs: number): { target: string; state: OpenState }[];
 }
+
+export type OpenState = "open" | "half-open";
 
 export function openBreaker(): Breaker {
   const circuits = new BoundedMap<string, Circuit>(maxCircuits);
@@ -43,5 +47,9 @@ export function openBreaker(): Breaker {
       const openUntilMs = failures >= failuresToOpen ? nowMs + openMs : 0;
       circuits.set(target, { failures, lastFailureMs: nowMs, openUntilMs });
     },
+    notClosed: (nowMs) =>
+      [...circuits.entries()]
+        .filter(([, { failures }]) => failures >= failuresToOpen)
+        .map(([target, { openUntilMs }]) => ({ target, state: nowMs < openUntilMs ? "open" : "half-open" })),
   };
 }

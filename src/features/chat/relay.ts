@@ -172,12 +172,14 @@ async function passOn(ctx: WorkspaceCtx, open: OpenStream, { writer, rules }: Wa
   });
   const { delivered, source } = open;
   const isCut = !isWhole || !(open.isDone || delivered.isEnded);
+  // Who leaves on reading that it broke off has not left before it did.
+  const isCancelled = caller.isGone();
   await caller.write(open.held.splice(0));
   await caller.write(lastWords(open, rules, { isCut }));
   await caller.close();
   if (rules.recorder) ctx.later(rules.recorder.end());
   await source.cancel();
-  return { ...delivered, isCut, isCancelled: caller.isGone(), tape: open.tape?.text() ?? null };
+  return { ...delivered, isCut, isCancelled, tape: open.tape?.text() ?? null };
 }
 
 /** False when the stream broke off in the middle. */

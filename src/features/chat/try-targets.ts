@@ -8,7 +8,7 @@ import type { WorkspaceCtx } from "#core/context";
 import { Problem } from "#core/problem";
 import { noteProviderCall } from "#features/models/service";
 import { attempt, type Call, type Fault, faultOf } from "./attempt.ts";
-import { type Breaker, openBreaker } from "./breaker.ts";
+import { type Breaker, openBreaker, type OpenState } from "./breaker.ts";
 
 const maxRounds = 3;
 const firstPauseMs = 250;
@@ -80,6 +80,19 @@ async function askInRounds<Begun>(
 
 export function nameOf({ provider, baseUrl, model, ownKeyId }: Target): string {
   return `${provider} ${baseUrl} ${model} ${ownKeyId ?? ""}`;
+}
+
+/**
+ * The worst circuit of each of the operator's providers, over all its models, as this isolate knows them; one that is not named is closed. Whether a
+ * workspace's own key works is its own affair.
+ */
+export function openCircuits(nowMs: number): Map<string, OpenState> {
+  const worst = new Map<string, OpenState>();
+  for (const { target, state } of isolateBreaker.notClosed(nowMs)) {
+    const [provider = ""] = target.split(" ", 1);
+    if (target.endsWith(" ") && worst.get(provider) !== "open") worst.set(provider, state);
+  }
+  return worst;
 }
 
 async function askOnce<Begun>(

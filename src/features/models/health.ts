@@ -2,7 +2,7 @@
  * How the operator's providers do, from the calls that were made anyway: nobody is called to find out. What this isolate saw last decides the
  * state; the day's counters, which all isolates write together, tell the figures.
  */
-import type { WorkspaceCtx } from "#core/context";
+import type { Ctx, WorkspaceCtx } from "#core/context";
 import { laterSums } from "#core/later-sums";
 import { BoundedMap } from "#lib/bounded-map";
 import { addProviderDays, listProviderDays } from "./store.ts";
@@ -87,7 +87,7 @@ export interface ProviderHealth {
   lastFailureAt: number | null;
 }
 
-/** Today's figures of all providers that were called, by name. */
+/** Today's figures of all providers that were called, by name, those of a moment ago among them. */
 export async function healthByProvider(ctx: WorkspaceCtx): Promise<Map<string, ProviderHealth>> {
   const nowMs = ctx.now();
   await days.write(ctx.db);
@@ -95,11 +95,33 @@ export async function healthByProvider(ctx: WorkspaceCtx): Promise<Map<string, P
   return new Map(rows.map((row) => [row.provider, toHealth(row, nowMs)]));
 }
 
+export type LastSeen = Pick<ProviderHealth, "state" | "lastSuccessAt" | "lastFailureAt">;
+
+/** How providers did last, without a write: what other isolates wrote, and what this one saw. */
+export async function lastSeenByProvider(ctx: Pick<Ctx, "db" | "now">): Promise<(provider: string) => LastSeen> {
+  const nowMs = ctx.now();
+  const rows = new Map((await listProviderDays(ctx.db, dayOf(nowMs))).map((row) => [row.provider, row]));
+  return (provider) => {
+    const { lastSuccessAt = null, lastFailureAt = null } = rows.get(provider) ?? {};
+    const { outcomes, lastAtMs } = freshOf(provider, nowMs) ?? { outcomes: [], lastAtMs: 0 };
+    const ok = outcomes.at(-1);
+    return {
+      state: ok === undefined ? storedState({ lastSuccessAt, lastFailureAt }, nowMs) : stateOf(outcomes),
+      lastSuccessAt: ok === true ? newest(lastSuccessAt, lastAtMs) : lastSuccessAt,
+      lastFailureAt: ok === false ? newest(lastFailureAt, lastAtMs) : lastFailureAt,
+    };
+  };
+}
+
+function freshOf(provider: string, nowMs: number): Seen | null {
+  const seen = seenOf.get(provider);
+  return seen !== undefined && nowMs - seen.lastAtMs < staleMs ? seen : null;
+}
+
 function toHealth(row: ProviderDayRow, nowMs: number): ProviderHealth {
-  const seen = seenOf.get(row.provider);
-  const isFresh = seen !== undefined && nowMs - seen.lastAtMs < staleMs;
+  const seen = freshOf(row.provider, nowMs);
   return {
-    state: isFresh ? stateOf(seen.outcomes) : storedState(row, nowMs),
+    state: seen ? stateOf(seen.outcomes) : storedState(row, nowMs),
     calls: row.calls,
     failures: row.failures,
     averageMs: row.calls > 0 ? Math.round(row.durationMs / row.calls) : null,
@@ -109,7 +131,10 @@ function toHealth(row: ProviderDayRow, nowMs: number): ProviderHealth {
 }
 
 /** What other isolates wrote lately: which came last, success or failure. */
-function storedState({ lastSuccessAt, lastFailureAt }: ProviderDayRow, nowMs: number): HealthState {
+function storedState(
+  { lastSuccessAt, lastFailureAt }: Pick<ProviderDayRow, "lastSuccessAt" | "lastFailureAt">,
+  nowMs: number,
+): HealthState {
   const success = lastSuccessAt !== null && nowMs - lastSuccessAt < staleMs;
   const failure = lastFailureAt !== null && nowMs - lastFailureAt < staleMs;
   if (!success && !failure) return "unknown";

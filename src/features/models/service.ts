@@ -9,6 +9,7 @@ import { costOf, overrideOf, priceAt } from "./rules.ts";
 
 export { noteProviderCall } from "./health.ts";
 export { forgetOverrides } from "./overrides.ts";
+export { providerStates } from "./provider-states.ts";
 
 export interface TargetsAbout {
   capability: Capability;

@@ -17,7 +17,7 @@ export const routes = [
     name: "status",
     method: "get",
     path: "/v1/status",
-    summary: "The state of database, storage, queues, cron, mail and key rotation",
+    summary: "The state of database, storage, queues, cron, mail, model providers and key rotation",
     access: "public",
     limit: "open",
     returns: statusShape,

@@ -16,6 +16,21 @@ export const healthShape = shape(() =>
 
 const part = shape(() => z.object({ status: z.enum(["ok", "degraded", "down"]), detail: z.string() }));
 
+const provider = shape(() =>
+  z.object({
+    name: z.string(),
+    configured: z.boolean(),
+    state: z
+      .enum(["healthy", "degraded", "failing", "unknown", "not-configured"])
+      .meta({ description: "From the calls of the last minutes; unknown: none was." }),
+    circuit: z.enum(["closed", "half-open", "open"]).meta({
+      description: "open: left alone for a while, with one model at least. As the isolate that answers knows it.",
+    }),
+    lastSuccessAt: z.string().nullable().meta({ description: "Today, as the other." }),
+    lastFailureAt: z.string().nullable(),
+  }),
+);
+
 const transport = shape(() => z.enum(["outbox", "cloudflare", "smtp", "resend"]));
 
 export const statusShape = shape(() =>
@@ -31,6 +46,9 @@ export const statusShape = shape(() =>
         mail: part()
           .extend({ transport: transport() })
           .meta({ description: "The transport that is configured, and whether it took the last mails." }),
+        providers: part()
+          .extend({ items: z.array(provider()) })
+          .meta({ description: "Of models. Nobody is called to find out." }),
       }),
       encryption: z.object({
         currentVersion: z.number().int(),
@@ -41,4 +59,5 @@ export const statusShape = shape(() =>
 );
 
 export type Part = Output<typeof part>;
+export type ProviderState = Output<typeof provider>;
 export type Transport = Output<typeof transport>;
