@@ -43,6 +43,8 @@ export default defineConfig(async () => {
             isolate: false,
             fileParallelism: false,
             testTimeout: 20_000,
+            // Of tests that say they may run at once because they wait most of the time.
+            maxConcurrency: 12,
           },
         },
         { test: { name: "repo", include: ["test/repo/**/*.test.ts"], environment: "node" } },

@@ -53,7 +53,8 @@ function ledger(limit: number | null) {
   };
 }
 
-describe("after a crash", () => {
+// They wait for writes and timers most of the time: for all of them at once.
+describe.concurrent("after a crash", () => {
   it("knows every charge that it answered for, and tells each once", async () => {
     const one = ledger(1_000);
     for (let round = 0; round < 4; round += 1) {
@@ -158,13 +159,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ do: "crash" as const }) },
 );
 
-describe("random histories", () => {
+/** Histories wait for one write after the other: some of them at once. */
+const assertInParallel = (property: fc.IAsyncProperty<[Step[]]>, runs: number, turns: number) =>
+  Promise.all(times(runs / turns, () => fc.assert(property, { numRuns: turns })));
+
+describe.concurrent("random histories", () => {
   it("agree with a plain model while nothing crashes", async () => {
     const calm = fc.array(
       step.filter((one) => one.do !== "crash"),
       { minLength: 20, maxLength: 60 },
     );
-    await fc.assert(
+    await assertInParallel(
       fc.asyncProperty(calm, async (steps) => {
         const limit = 200;
         const one = ledger(limit);
@@ -185,12 +190,13 @@ describe("random histories", () => {
         const told = await one.told();
         expect(told.reduce((sum, { amount }) => sum + amount, 0)).toBe(model.totals().used);
       }),
-      { numRuns: 6 },
+      6,
+      2,
     );
   });
 
   it("never forget a charge, charge twice or pass the limit, wherever they crash", async () => {
-    await fc.assert(
+    await assertInParallel(
       fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 50 }), async (steps) => {
         const limit = 300;
         const one = ledger(limit);
@@ -233,7 +239,8 @@ describe("random histories", () => {
         expect(told.reduce((sum, { amount }) => sum + amount, 0)).toBe(settled);
         expect(new Set(told.map(({ id }) => id)).size).toBe(told.length);
       }),
-      { numRuns: 15 },
+      15,
+      3,
     );
   });
 });

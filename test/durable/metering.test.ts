@@ -81,7 +81,7 @@ function ledger(limits: More["limits"] = {}) {
   };
 }
 
-describe("reserving", () => {
+describe.concurrent("reserving", () => {
   it("admits exactly 20 of 200 parallel reservations against a balance for 20", async () => {
     const one = ledger({ aiTokens: 2_000 });
     const outcomes = await Promise.all(times(200, (index) => one.reserve(`r${index}`, { aiTokens: 100 })));
@@ -172,7 +172,7 @@ describe("reserving", () => {
   });
 });
 
-describe("settling", () => {
+describe.concurrent("settling", () => {
   it("charges what it came to and returns the rest", async () => {
     const one = ledger({ aiTokens: 1_000, moneyMicroUsd: 1_000 });
     await one.reserve("a", { aiTokens: 800, moneyMicroUsd: 300 });
@@ -207,7 +207,7 @@ describe("settling", () => {
   });
 });
 
-describe("periods", () => {
+describe.concurrent("periods", () => {
   it("are calendar months, or a subscription's once it has an anchor; credits begin anew each day", async () => {
     const one = ledger({ aiTokens: 100, credits: 10 });
     await one.charge("a", { aiTokens: 100, credits: 10 });
@@ -225,7 +225,7 @@ describe("periods", () => {
   });
 });
 
-describe("scopes and budgets", () => {
+describe.concurrent("scopes and budgets", () => {
   it("charge the child and the parent", async () => {
     const one = ledger({ aiTokens: 1_000 });
     await one.charge("a", { aiTokens: 30 }, { scopes: { userId: "usr_child", keyId: "key_1", model: "m/large" } });
@@ -262,7 +262,7 @@ describe("scopes and budgets", () => {
   });
 });
 
-describe("grants", () => {
+describe.concurrent("grants", () => {
   it("are used after the day's allowance, once, and stay over the reset", async () => {
     const one = ledger({ credits: 10 });
     expect(await one.grant("g1", "credits", 5)).toBe(5);

@@ -101,7 +101,7 @@ describe("other operations", () => {
   });
 });
 
-describe("a provider that fails", () => {
+describe.concurrent("a provider that fails", () => {
   const failures = [
     ["or/sandbox-error", InternalServerError, 502, "model_unavailable"],
     ["or/sandbox-empty", InternalServerError, 502, "model_unavailable"],

@@ -190,7 +190,7 @@ describe("a recording", () => {
   });
 });
 
-describe("a recording that cannot be heard", () => {
+describe.concurrent("a recording that cannot be heard", () => {
   it.each([
     ["or/sandbox-error", InternalServerError],
     ["or/sandbox-empty", InternalServerError],

@@ -221,7 +221,7 @@ describe("what is kept", () => {
   });
 });
 
-describe("a response that cannot be", () => {
+describe.concurrent("a response that cannot be", () => {
   it.each([
     [{ background: true }, "background"],
     [{ conversation: "conv_1" }, "conversation"],

@@ -6,7 +6,7 @@ import { clientOf, used } from "./client.ts";
 
 const voice = "alloy";
 
-describe("speech", () => {
+describe.concurrent("speech", () => {
   it("is passed on as sound, and costs a token for four characters", async () => {
     const person = await signUp();
     const { api, settled } = clientOf(person.token);
