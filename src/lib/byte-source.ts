@@ -112,10 +112,8 @@ export function openPieces(stream: ReadableStream<Uint8Array>): Pieces {
 }
 
 function openReader(stream: ReadableStream<Uint8Array>) {
-  let reader: ReadableStreamBYOBReader;
-  try {
-    reader = stream.getReader({ mode: "byob" });
-  } catch {
+  const reader = byobReaderOf(stream);
+  if (!reader) {
     const plain = stream.getReader();
     return { read: () => plain.read(), cancel: () => plain.cancel() };
   }
@@ -123,4 +121,13 @@ function openReader(stream: ReadableStream<Uint8Array>) {
     read: () => reader.readAtLeast(readSizeBytes, new Uint8Array(readSizeBytes)),
     cancel: () => reader.cancel(),
   };
+}
+
+/** One that reads into a given buffer, and as much as it is told; null for a stream that a Worker made itself, which knows no such reader. */
+export function byobReaderOf(stream: ReadableStream<Uint8Array>): ReadableStreamBYOBReader | null {
+  try {
+    return stream.getReader({ mode: "byob" });
+  } catch {
+    return null;
+  }
 }

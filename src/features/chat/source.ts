@@ -4,6 +4,7 @@
  */
 import type { Target } from "#adapters/llm/contract";
 import { dialectOf, isObject, type JsonObject, type Translation } from "#adapters/llm/dialect";
+import { byobReaderOf } from "#lib/byte-source";
 import { type EventBatch, openEventReader } from "#lib/event-stream";
 import type { Operation } from "./operations.ts";
 import type { Patience } from "./patience.ts";
@@ -139,15 +140,6 @@ function readerOf(body: ReadableStream<Bytes>): Reader {
     read: (leastBytes) => byob.readAtLeast(leastBytes, new Uint8Array(buffer)).then(taken),
     cancel: () => cancelled(byob),
   };
-}
-
-/** Null: a stream that a Worker made itself (the sandbox's), which cannot be read like this. */
-function byobReaderOf(body: ReadableStream<Bytes>): ReadableStreamBYOBReader | null {
-  try {
-    return body.getReader({ mode: "byob" });
-  } catch {
-    return null;
-  }
 }
 
 /**
