@@ -60,6 +60,9 @@ export function makeContext(env: Bindings, execution: Execution, occasion: Occas
     mailer: makeMailer({ mail: settings.mail, outbound: outside, binding: env.EMAIL }),
     later: (work) => execution.waitUntil(work.catch((error: unknown) => ctx.log("error", "later.failed", { error }))),
     offer: (message) => offer(ctx, message),
+    tell: async (message) => {
+      await env.DELIVERY_QUEUE.send(message);
+    },
     runNow: (jobId) => runJob(ctx, jobId).then(() => undefined),
     takeLimit: (limit, principal) => takeLimits(ctx, [{ limit, cost: 1 }], principal),
     takeLimits: (charges, principal) => takeLimits(ctx, charges, principal),

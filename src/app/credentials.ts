@@ -7,6 +7,7 @@ import type { Actor, Ctx, WorkspaceCtx } from "#core/context";
 import type { AnyEndpoint } from "#core/endpoint";
 import { personalWorkspaceId } from "#core/ids";
 import { type KeyBudget, requestLimit, subUserLimits } from "#core/limits";
+import type { LogLevel } from "#core/message-log";
 import type { LimitOverrides, PlanName } from "#core/plans";
 import { Problem } from "#core/problem";
 import { isEndpointAllowed, permissionsOf, type SubUserGrant } from "#core/sub-user";
@@ -32,6 +33,7 @@ export interface SignedIn {
   overrides: LimitOverrides;
   subUser?: SubUserGrant;
   emailVerifiedAt: number | null;
+  messageLog: LogLevel;
   /** Of the API key that asks, beside what its plan allows. */
   keyLimits?: readonly NamedLimit[];
   keyBudgets?: readonly KeyBudget[];
@@ -121,6 +123,7 @@ async function byApiKey(ctx: Ctx, { text, fresh, workspaceId }: Presented): Prom
     overrides: key.overrides,
     ...(key.subUser ? { subUser: key.subUser } : {}),
     emailVerifiedAt: key.emailVerifiedAt,
+    messageLog: key.messageLog,
     keyLimits: key.limits,
     keyBudgets: key.budgets,
   };
@@ -181,7 +184,7 @@ async function bySession(ctx: Ctx, { text, fresh, workspaceId }: Presented): Pro
 }
 
 function actingIn(membership: Membership, { userId, sessionId }: { userId: string; sessionId: string }): SignedIn {
-  const { role, workspaceId, plan, overrides, subUser, emailVerifiedAt } = membership;
+  const { role, workspaceId, plan, overrides, subUser, emailVerifiedAt, messageLog } = membership;
   return {
     actor: { kind: "user", userId, sessionId, role, ...(subUser ? { granted: permissionsOf(subUser) } : {}) },
     userId,
@@ -189,6 +192,7 @@ function actingIn(membership: Membership, { userId, sessionId }: { userId: strin
     plan,
     overrides,
     emailVerifiedAt,
+    messageLog,
     ...(subUser ? { subUser } : {}),
   };
 }

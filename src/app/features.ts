@@ -8,6 +8,7 @@ import chat from "#features/chat/index";
 import conversions from "#features/conversions/index";
 import jobs from "#features/jobs/index";
 import media from "#features/media/index";
+import messageLogs from "#features/message-logs/index";
 import models from "#features/models/index";
 import monitoring from "#features/monitoring/index";
 import notifications from "#features/notifications/index";
@@ -43,5 +44,6 @@ export const features: readonly Feature[] = [
   chat,
   tokens,
   prompts,
+  messageLogs,
   providerKeys,
 ];

@@ -1,7 +1,10 @@
 /** The consumer of all queues. Each message stands alone: one that fails never takes its batch along. */
 import * as z from "zod";
 import type { Bindings } from "#core/env";
+import type { LogFields } from "#core/log";
 import { shape } from "#core/shape";
+import { writeEntries } from "#features/message-logs/service";
+import { messageEntries } from "#features/message-logs/shapes";
 import { deliverUsage } from "#features/usage/service";
 import { makeContext } from "./context.ts";
 import { buryJob, runJob } from "./run-job.ts";
@@ -10,6 +13,7 @@ const messageShape = shape(() =>
   z.union([
     z.object({ v: z.literal(1), jobId: z.string().min(1).max(64) }),
     z.object({ v: z.literal(1), ledger: z.string().min(1).max(64) }),
+    z.object({ v: z.literal(1), messageLogs: messageEntries() }),
   ]),
 );
 const deadLetters = "overtone-dead-letters";
@@ -26,17 +30,23 @@ export async function consume(batch: MessageBatch, env: Bindings, execution: Exe
     }
     try {
       if ("jobId" in read.data) await handle(ctx, read.data.jobId);
+      else if ("messageLogs" in read.data) await writeEntries(ctx, read.data.messageLogs);
       // The ledger announces itself again until it is heard, so a message that ended among the dead letters needs no second try.
       else if (batch.queue !== deadLetters) await deliverUsage(ctx, read.data.ledger);
       message.ack();
     } catch (error) {
       ctx.log("error", "queue.message-failed", {
         queue: batch.queue,
-        ...("jobId" in read.data ? { jobId: read.data.jobId } : { ledger: read.data.ledger }),
+        ...aboutOf(read.data),
         attempts: message.attempts,
         error,
       });
       message.retry({ delaySeconds: Math.min(60, 2 ** message.attempts) });
     }
   }
+}
+
+function aboutOf(message: z.infer<ReturnType<typeof messageShape>>): LogFields {
+  if ("jobId" in message) return { jobId: message.jobId };
+  return "ledger" in message ? { ledger: message.ledger } : { entries: message.messageLogs.length };
 }

@@ -41,6 +41,8 @@ export const permissions = {
   "webhooks:read": { roles: admins, fresh: true },
   "webhooks:write": { roles: admins, fresh: true },
   "models:use": { roles: writers },
+  "message-logs:read": { roles: everyone, fresh: true },
+  "message-logs:write": { roles: everyone, fresh: true },
   "provider-keys:read": { roles: admins, fresh: true },
   "provider-keys:write": { roles: admins, fresh: true },
 } as const satisfies Record<string, PermissionRule>;

@@ -9,7 +9,8 @@ import type { Mailer } from "./mailer.ts";
 import type { LimitOverrides, PlanName } from "./plans.ts";
 import type { Outbound } from "./outbound.ts";
 import type { SubUserGrant } from "./sub-user.ts";
-import type { Lane } from "./work.ts";
+import type { LogLevel } from "./message-log.ts";
+import type { Lane, MessageLogMessage } from "./work.ts";
 
 export type Database = DrizzleD1Database;
 
@@ -59,6 +60,8 @@ export interface Ctx {
   later(work: Promise<unknown>): void;
   /** Hints the queue that a job is due. A hint that is lost is given again by the sweeper. */
   offer(message: { jobId: string; lane: Lane; delaySeconds?: number }): Promise<void>;
+  /** Puts a message on the delivery queue. Throws when that fails: the caller keeps what it holds. */
+  tell(message: MessageLogMessage): Promise<void>;
   /** Runs a job in this very call if nobody else runs it. */
   runNow(jobId: string): Promise<void>;
   /** Takes one from a limit of the given principal or throws `rate-limited`. */
@@ -76,6 +79,8 @@ export interface WorkspaceCtx extends Ctx {
   overrides: LimitOverrides;
   /** Of the API key that asks: for whoever reserves in the ledger. */
   keyBudgets?: readonly KeyBudget[];
+  /** How much of its model requests the workspace has kept at most; metadata unless said. */
+  messageLog?: LogLevel;
   /** What the person may do and use, when it is a sub-user. */
   subUser?: SubUserGrant;
 }

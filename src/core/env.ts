@@ -9,7 +9,8 @@ import type { Hasher } from "#durable/hasher/object";
 import type { StreamBuffer } from "#durable/stream-buffer/object";
 import { type ModelProviderSetting, readModelProviders } from "./model-providers.ts";
 import { readSearch, type SearchSetting } from "./search-setting.ts";
-import type { JobMessage, Lane, LedgerMessage } from "./work.ts";
+import { type LogLevel, logLevels } from "./message-log.ts";
+import type { JobMessage, Lane, LedgerMessage, MessageLogMessage } from "./work.ts";
 
 export interface Bindings {
   DB: D1Database;
@@ -23,7 +24,7 @@ export interface Bindings {
   CONVERSION_QUEUE: Queue<JobMessage>;
   TRANSCRIPTION_QUEUE: Queue<JobMessage>;
   DISTRIBUTION_QUEUE: Queue<JobMessage>;
-  DELIVERY_QUEUE: Queue<JobMessage | LedgerMessage>;
+  DELIVERY_QUEUE: Queue<JobMessage | LedgerMessage | MessageLogMessage>;
   /** Cloudflare's e-mail binding, when MAIL_TRANSPORT is `cloudflare`. */
   EMAIL?: SendEmail;
 }
@@ -69,10 +70,12 @@ export interface Settings {
   sandbox: boolean;
   /** Hosts that tenants may name although they are not public; never in production. */
   outboundTenantAllow: string[];
-  /** How long uses of API keys are added up in memory before they are written; 0: until there are many. */
+  /** How long uses of API keys and entries of the message log are gathered in memory before they are written; 0: until there are many. */
   keyUsageFlushSeconds: number;
   /** Answers which addresses a host name has, in the JSON form of DNS over HTTPS, before a tenant's address is called. */
   dnsOverHttpsUrl: string;
+  /** The most that the message log keeps of a model request, whatever workspaces and requests say. */
+  messageLog: LogLevel;
   retentionDays: { deleted: number; logs: number; audit: number };
 }
 
@@ -153,6 +156,7 @@ function parse(env: Variables): Settings {
     outboundTenantAllow: read("OUTBOUND_TENANT_ALLOW", list, ""),
     keyUsageFlushSeconds: read("KEY_USAGE_FLUSH_SECONDS", shortWait, "5"),
     dnsOverHttpsUrl: read("DNS_OVER_HTTPS_URL", url, "https://cloudflare-dns.com/dns-query"),
+    messageLog: read("MESSAGE_LOG", oneOf(...logLevels), "contents"),
     retentionDays: {
       deleted: read("RETENTION_DAYS_DELETED", countUpTo(3_650), "30"),
       logs: read("RETENTION_DAYS_LOGS", countUpTo(3_650), "30"),

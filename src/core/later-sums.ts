@@ -3,6 +3,7 @@
  * an isolate had not written when it was removed is lost: nothing may be decided by such sums.
  */
 import type { Ctx, Database } from "./context.ts";
+import { laterTimer } from "./later-timer.ts";
 import type { Statement } from "./work.ts";
 
 export type SumCtx = Pick<Ctx, "db" | "settings" | "now" | "later">;
@@ -17,8 +18,6 @@ export interface LaterSums<Row> {
 /** Written at once when so many are waiting. */
 const manyAdded = 500;
 const maxRows = 2_000;
-/** After this long a writer that was under way is taken for lost with its request. */
-const writerPatienceMs = 60_000;
 
 export function laterSums<Row>(options: {
   merge(one: Row, other: Row): Row;
@@ -26,7 +25,7 @@ export function laterSums<Row>(options: {
 }): LaterSums<Row> {
   const waiting = new Map<string, Row>();
   let added = 0;
-  let writerSinceMs: number | null = null;
+  const timer = laterTimer();
 
   function keep(name: string, row: Row): void {
     const known = waiting.get(name);
@@ -39,7 +38,7 @@ export function laterSums<Row>(options: {
     const rows = [...waiting];
     waiting.clear();
     added = 0;
-    writerSinceMs = null;
+    timer.clear();
     const [first, ...rest] = options.statements(
       db,
       rows.map(([, row]) => row),
@@ -55,13 +54,9 @@ export function laterSums<Row>(options: {
 
   return {
     add(ctx, name, row) {
-      const nowMs = ctx.now();
       keep(name, row);
       if (added >= manyAdded || waiting.size >= maxRows) return ctx.later(write(ctx.db));
-      const waitMs = ctx.settings.keyUsageFlushSeconds * 1_000;
-      if (waitMs === 0 || (writerSinceMs !== null && nowMs - writerSinceMs < writerPatienceMs)) return;
-      writerSinceMs = nowMs;
-      ctx.later(scheduler.wait(waitMs).then(() => write(ctx.db)));
+      timer.start(ctx, () => write(ctx.db));
     },
     write,
   };

@@ -65,6 +65,8 @@ const everyday: readonly Permission[] = [
   "jobs:write",
   "workspaces:read",
   "models:use",
+  "message-logs:read",
+  "message-logs:write",
 ];
 
 /** The words of the permission matrix that a grant comes to. */

@@ -3,6 +3,7 @@ import { and, count, eq, inArray, isNull, ne, or, type SQL, sql } from "drizzle-
 import type { Database } from "#core/context";
 import type { Statement } from "#core/job";
 import { apiKeys } from "#features/api-keys/tables";
+import { messageLogs } from "#features/message-logs/tables";
 import { notifications } from "#features/notifications/tables";
 import { passkeys, recoveryCodes, signInIdentities, totpFactors } from "#features/sign-in-methods/tables";
 import { workspaceMembers, workspaces } from "#features/workspaces/tables";
@@ -146,6 +147,7 @@ export function endPeople(
     db.delete(signInIdentities).where(sql`${signInIdentities.userId} in ${ids}`),
     db.delete(passkeys).where(sql`${passkeys.userId} in ${ids}`),
     db.delete(notifications).where(sql`${notifications.userId} in ${ids}`),
+    db.delete(messageLogs).where(sql`${messageLogs.userId} in ${ids}`),
     db.delete(workspaceMembers).where(sql`${workspaceMembers.userId} in ${ids}`),
     db
       .update(apiKeys)

@@ -5,6 +5,7 @@ import { auditLog, jobs } from "#core/tables";
 import { apiKeys } from "#features/api-keys/tables";
 import { conversions } from "#features/conversions/tables";
 import { files } from "#features/media/tables";
+import { listEntriesOf } from "#features/message-logs/store";
 import { notifications } from "#features/notifications/tables";
 import { passkeys, signInIdentities } from "#features/sign-in-methods/tables";
 
@@ -99,6 +100,12 @@ export const exportLists: Readonly<Record<string, Read>> = {
       .where(and(eq(notifications.userId, ctx.userId), before === null ? undefined : lt(notifications.id, before)))
       .orderBy(desc(notifications.id))
       .limit(limit),
+  messageLogs: async (ctx, before, rows) =>
+    (await listEntriesOf(ctx.db, ctx.userId, { before, rows })).map(({ at: createdAt, messages, ...row }) => ({
+      ...row,
+      createdAt,
+      messages: messages === "{}" ? null : (JSON.parse(messages) as unknown),
+    })),
   acts: (ctx, before, limit) =>
     ctx.db
       .select({

@@ -2,6 +2,7 @@
 import { and, asc, count, desc, eq, gt, gte, isNotNull, isNull, lt, or, sql } from "drizzle-orm";
 import type { Database, WorkspaceCtx } from "#core/context";
 import type { Statement } from "#core/job";
+import { workspaceLogLevel } from "#core/message-log";
 import { users } from "#features/accounts/tables";
 import { subUsers } from "#features/sub-users/tables";
 import { workspaceMembers, workspaces } from "#features/workspaces/tables";
@@ -27,6 +28,7 @@ const checkedColumns = {
   lastUsedAt: apiKeys.lastUsedAt,
   plan: workspaces.plan,
   overrides: workspaces.limitOverrides,
+  messageLog: sql<string | null>`${workspaces.settings} ->> 'messageLog'`,
   role: workspaceMembers.role,
   granted: subUsers.permissions,
   grantedLimits: subUsers.limits,
@@ -79,8 +81,12 @@ export async function findForCheck(db: Database, named: { id: string | null; has
       ),
     );
   if (!row) return null;
-  const { granted, grantedLimits, ...key } = row;
-  return { ...key, subUser: granted && grantedLimits ? { permissions: granted, limits: grantedLimits } : null };
+  const { granted, grantedLimits, messageLog, ...key } = row;
+  return {
+    ...key,
+    messageLog: workspaceLogLevel(messageLog),
+    subUser: granted && grantedLimits ? { permissions: granted, limits: grantedLimits } : null,
+  };
 }
 
 export type CheckedKey = NonNullable<Awaited<ReturnType<typeof findForCheck>>>;

@@ -11,7 +11,7 @@ const dayMs = 24 * 3_600_000;
 /** Forgets what was kept as long as the settings say. */
 export async function purge(ctx: Ctx): Promise<void> {
   const { audit, logs } = ctx.settings.retentionDays;
-  await ctx.db.batch([purgeAudit(ctx, ctx.now() - audit * dayMs), ...purgeLogs(ctx, ctx.now() - logs * dayMs)]);
+  await ctx.db.batch([purgeAudit(ctx, ctx.now() - audit * dayMs), purgeLogs(ctx, ctx.now() - logs * dayMs)]);
 }
 
 export default defineFeature({

@@ -1,8 +1,7 @@
 /** Logs for staff. */
 import { endpoint } from "#core/endpoint";
-import { pageQuery } from "#core/page";
 import * as service from "./service.ts";
-import { logPage, logQuery, messageLogPage, securityLogPage, securityLogQuery, userParams } from "./shapes.ts";
+import { logPage, logQuery, securityLogPage, securityLogQuery } from "./shapes.ts";
 
 export const routes = [
   endpoint({
@@ -27,17 +26,5 @@ export const routes = [
     query: securityLogQuery,
     returns: securityLogPage,
     handle: (ctx, { query }) => service.securityLogPage(ctx, query),
-  }),
-  endpoint({
-    name: "listMessageLogs",
-    method: "get",
-    path: "/v1/admin/message-logs/{userId}",
-    summary: "What a person asked of models; reading it is recorded",
-    access: "staff:messages:read",
-    params: userParams,
-    query: pageQuery,
-    returns: messageLogPage,
-    problems: ["user-not-found"],
-    handle: (ctx, { params, query }) => service.messageLogPage(ctx, params.userId, query),
   }),
 ];

@@ -1,16 +1,14 @@
-/** Keeping and asking for what happened: the system's log, security events and messages. */
-import { auditEntry } from "#core/audit";
-import type { Ctx, WorkspaceCtx } from "#core/context";
+/** Keeping and asking for what happened: the system's log and security events. */
+import type { Ctx } from "#core/context";
 import { makeId } from "#core/ids";
 import { type LogFields, redact } from "#core/log";
 import { type PageQuery, readCursor, toPage } from "#core/page";
 import { Problem } from "#core/problem";
 import type { AuditRow } from "#core/tables";
-import { findById } from "#features/accounts/store";
 import { actionsOf, eventTypeOf, likePattern, logCategoryOf } from "./rules.ts";
 import type { LogQuery, SecurityLogQuery } from "./shapes.ts";
-import { insertLogs, listLogs, listMessages, listSecurityEvents } from "./store.ts";
-import type { MessageLogRow, SystemLogRow } from "./tables.ts";
+import { insertLogs, listLogs, listSecurityEvents } from "./store.ts";
+import type { SystemLogRow } from "./tables.ts";
 
 export { likePattern } from "./rules.ts";
 
@@ -98,24 +96,4 @@ function toEntry(row: AuditRow) {
     after: after === null ? null : parsed(after),
     createdAt: iso(createdAt),
   };
-}
-
-/** What a person asked of models. Reading somebody's messages is an act of its own, so it is recorded. */
-export async function messageLogPage(ctx: WorkspaceCtx, userId: string, query: PageQuery) {
-  if (!(await findById(ctx.db, userId))) throw new Problem("user-not-found");
-  const rows = await listMessages(ctx.db, userId, placeOf(query));
-  const { workspaceId: _, ...staff } = ctx;
-  await ctx.db.batch([
-    auditEntry(staff, "staff.messages-read", {
-      target: userId,
-      severity: "warning",
-      details: { messages: Math.min(rows.length, query.limit) },
-    }),
-  ]);
-  return toPage(rows, query.limit, toMessage);
-}
-
-function toMessage(row: MessageLogRow) {
-  const { workspaceId: _, promptStyle, messages, at, ...rest } = row;
-  return { ...rest, rType: promptStyle, messages: JSON.parse(messages) as unknown, at: iso(at) };
 }

@@ -100,25 +100,3 @@ export const securityLogShape = shape(() =>
     .meta({ id: "SecurityLog" }),
 );
 export const securityLogPage = pageOf(securityLogShape, "SecurityLogPage");
-
-export const userParams = shape(() => z.object({ userId: id() }));
-
-export const messageLogShape = shape(() =>
-  z
-    .object({
-      id: z.string(),
-      userId: z.string(),
-      username: z.string().nullable(),
-      email: z.string(),
-      model: z.string(),
-      messages: z.unknown().meta({ description: "`request` and `response`." }),
-      researchEnabled: z.boolean(),
-      rType: z.string().nullable(),
-      tokensUsed: z.number().int(),
-      processingTimeMs: z.number().int(),
-      address: z.string().nullable(),
-      at: z.string(),
-    })
-    .meta({ id: "MessageLog" }),
-);
-export const messageLogPage = pageOf(messageLogShape, "MessageLogPage");

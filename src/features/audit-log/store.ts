@@ -5,7 +5,7 @@ import type { Statement } from "#core/job";
 import { auditLog, type AuditRow } from "#core/tables";
 import type { AuditCategory } from "#core/audit";
 import type { LogQuery, SecurityLogQuery } from "./shapes.ts";
-import { messageLogs, type MessageLogRow, systemLogs, type SystemLogRow } from "./tables.ts";
+import { systemLogs, type SystemLogRow } from "./tables.ts";
 
 /** D1 takes 100 parameters a statement, and a line has 12. */
 const rowsEach = 8;
@@ -18,12 +18,9 @@ export async function insertLogs(db: Database, rows: readonly SystemLogRow[]): P
   if (first) await db.batch([first, ...others]);
 }
 
-/** Lines of the system and messages that are older. */
-export function purgeLogs(ctx: Ctx, before: number): [Statement, Statement] {
-  return [
-    ctx.db.delete(systemLogs).where(lt(systemLogs.at, before)),
-    ctx.db.delete(messageLogs).where(lt(messageLogs.at, before)),
-  ];
+/** Lines that are older. */
+export function purgeLogs(ctx: Ctx, before: number): Statement {
+  return ctx.db.delete(systemLogs).where(lt(systemLogs.at, before));
 }
 
 /** Where a page starts, and how many rows it asks for. */
@@ -84,14 +81,5 @@ export async function listSecurityEvents(
       ),
     )
     .orderBy(desc(auditLog.id))
-    .limit(place.rows);
-}
-
-export async function listMessages(db: Database, userId: string, place: Place): Promise<MessageLogRow[]> {
-  return db
-    .select()
-    .from(messageLogs)
-    .where(and(eq(messageLogs.userId, userId), place.before === null ? undefined : lt(messageLogs.id, place.before)))
-    .orderBy(desc(messageLogs.id))
     .limit(place.rows);
 }

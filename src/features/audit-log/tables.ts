@@ -1,4 +1,4 @@
-/** What went wrong in the running system, and what was asked of models: kept for a while, then purged. Times are milliseconds. */
+/** What went wrong in the running system: kept for a while, then purged. Times are milliseconds. */
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 
 /** Warnings and errors of the log, redacted. Best effort: a line may be missing, the platform's own log has them all. */
@@ -28,29 +28,3 @@ export const systemLogs = sqliteTable(
 );
 
 export type SystemLogRow = typeof systemLogs.$inferSelect;
-
-/** One row for each completion that a person asked for. */
-export const messageLogs = sqliteTable(
-  "message_logs",
-  {
-    id: text("id").primaryKey(),
-    workspaceId: text("workspace_id").notNull(),
-    userId: text("user_id").notNull(),
-    username: text("username"),
-    email: text("email").notNull(),
-    provider: text("provider").notNull().default(""),
-    model: text("model").notNull(),
-    /** JSON `{request, response}`. */
-    messages: text("messages").notNull(),
-    researchEnabled: integer("research_enabled", { mode: "boolean" }).notNull().default(false),
-    promptStyle: text("prompt_style"),
-    tokensUsed: integer("tokens_used").notNull().default(0),
-    costMicroUsd: integer("cost_micro_usd").notNull().default(0),
-    processingTimeMs: integer("processing_time_ms").notNull().default(0),
-    address: text("address"),
-    at: integer("at").notNull(),
-  },
-  (table) => [index("message_logs_by_user").on(table.userId, table.id), index("message_logs_by_time").on(table.at)],
-);
-
-export type MessageLogRow = typeof messageLogs.$inferSelect;

@@ -36,7 +36,7 @@ export async function editImages(ctx: WorkspaceCtx, request: Request): Promise<R
       operation,
       model: fields["model"] ?? usualModel,
       request,
-      body: {},
+      body: { prompt: fields["prompt"] },
       outgoing: form.outgoing,
       stickTo: fields["user"],
       sizeBytes: form.sizeBytes,

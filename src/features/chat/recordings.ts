@@ -11,6 +11,7 @@ import { readJson } from "./read-json.ts";
 import { type Recorded, secondsLikely, secondsMax } from "./recorded.ts";
 import { askForMedia, type Count } from "./serve-media.ts";
 import { takeForm } from "./taken-form.ts";
+import { wordsOfAnswer } from "./words.ts";
 import { type HeardUsage, readTranscript, usageOfSeconds } from "./transcript.ts";
 
 const formats = ["json", "text", "srt", "verbose_json", "vtt"];
@@ -41,7 +42,7 @@ export async function hear(
       operation: operations[name],
       model,
       request,
-      body: {},
+      body: { prompt: recording.fields["prompt"] },
       outgoing: recording.outgoing,
       sizeBytes: recording.sizeBytes,
       most: { ...longest, outputTokens: longest.seconds * outputTokensPerSecond },
@@ -52,7 +53,7 @@ export async function hear(
     const passed = { ...recording, sizeBytes: recording.passedBytes() };
     const usage = told ?? usageOfSeconds(secondsLikely(passed), { estimated: true });
     const bill = answered.billOf(usage);
-    answered.settle(usage);
+    answered.settle(usage, { words: () => (isJson ? wordsOfAnswer(text) : text) });
     const shown = isJson ? withUsageInfo(text, usageInfoOf(answered.target.provider, bill)) : text;
     const headers = { "cache-control": "no-store", ...servedHeaders(answered), ...budgetHeaders(bill) };
     return new Response(shown, { headers: { ...headers, "content-type": type } });

@@ -13,6 +13,7 @@ import type { Operation } from "./operations.ts";
 import type { Patience } from "./patience.ts";
 import type { Recorder } from "./recorder.ts";
 import { type EventSource, openSource, type Retell } from "./source.ts";
+import { openWords, type Words } from "./words.ts";
 
 /** The platform ends what runs after a disconnect at 30 s: this leaves time for the settlement. */
 const drainMs = 25_000;
@@ -37,6 +38,8 @@ export interface OpenStream {
   isBroken: boolean;
   /** What the caller was sent, for the cache; null: it is not kept. */
   tape: Tape | null;
+  /** What a reader read of it, for the message log; null: it is not kept. */
+  words: Words | null;
 }
 
 interface Rules {
@@ -45,6 +48,7 @@ interface Rules {
   /** The caller asked for the event that tells the use. */
   showsUsage: boolean;
   isTaped: boolean;
+  isHeard: boolean;
   retell?: Retell | undefined;
 }
 
@@ -63,6 +67,7 @@ export function beginStream(rules: Rules): Begin<OpenStream> {
       isDone: false,
       isBroken: false,
       tape: rules.isTaped ? openTape() : null,
+      words: rules.isHeard ? openWords() : null,
     };
     try {
       await readToFirstToken(open, rules);
@@ -116,16 +121,27 @@ function take(open: OpenStream, batch: EventBatch, { operation, showsUsage }: Ru
   // A provider's own error would show its words, and whatever follows it would look like a good end: ours takes the place of both.
   const good = goodEvents < batch.events.length ? firstEvents(batch, goodEvents) : batch;
   open.isDone ||= good.isDone;
-  const shown = hides ? withoutEvents(good, isHidden) : good.bytes;
-  open.held.push(shown);
-  open.tape?.add(shown);
+  hold(open, good.events, hides ? withoutEvents(good, isHidden) : good.bytes);
   return !good.isBroken;
+}
+
+function hold({ held, tape, words }: OpenStream, events: readonly StreamEvent[], shown: Uint8Array<ArrayBuffer>): void {
+  held.push(shown);
+  tape?.add(shown);
+  words?.add(events);
 }
 
 export interface Relayed {
   response: Response;
   /** Resolves with what was delivered, once the stream is over for the provider, too. */
-  ended: Promise<Delivered & { isCut: boolean; isCancelled: boolean; tape: string | null }>;
+  ended: Promise<Ended>;
+}
+
+export interface Ended extends Delivered {
+  isCut: boolean;
+  isCancelled: boolean;
+  tape: string | null;
+  words: string | null;
 }
 
 export interface Delivery extends Rules {
@@ -164,35 +180,37 @@ interface Way {
   rules: Delivery;
 }
 
-async function passOn(ctx: WorkspaceCtx, open: OpenStream, { writer, rules }: Way) {
+async function passOn(ctx: WorkspaceCtx, open: OpenStream, { writer, rules }: Way): Promise<Ended> {
   const caller = watchCaller(writer, open.source, rules);
-  const isWhole = await passEvents(open, caller, rules).catch((error: unknown) => {
+  const { isWhole, isCancelled } = await passEvents(open, caller, rules).catch((error: unknown) => {
     if (!caller.isGone()) ctx.log("warn", "model.stream-broken", { error });
-    return false;
+    return { isWhole: false, isCancelled: caller.isGone() };
   });
   const { delivered, source } = open;
   const isCut = !isWhole || !(open.isDone || delivered.isEnded);
-  // Who leaves on reading that it broke off has not left before it did.
-  const isCancelled = caller.isGone();
   await caller.write(open.held.splice(0));
   await caller.write(lastWords(open, rules, { isCut }));
   await caller.close();
   if (rules.recorder) ctx.later(rules.recorder.end());
   await source.cancel();
-  return { ...delivered, isCut, isCancelled, tape: open.tape?.text() ?? null };
+  const kept = { tape: open.tape?.text() ?? null, words: open.words?.text() ?? null };
+  return { ...delivered, isCut, isCancelled, ...kept };
 }
 
-/** False when the stream broke off in the middle. */
-async function passEvents(open: OpenStream, caller: Caller, rules: Rules): Promise<boolean> {
+/** Was it passed on to its end, and had the caller left before that? Who leaves because of the end, good or bad, has not left the stream. */
+async function passEvents(open: OpenStream, caller: Caller, rules: Rules) {
+  let isCancelled = caller.isGone();
   await caller.write(open.held.splice(0));
-  if (open.isBroken) return false;
+  if (open.isBroken) return { isWhole: false, isCancelled };
   while (!open.isDone) {
     const batch = await open.source.next();
-    if (!batch) return true;
-    if (!take(open, batch, rules)) return false;
+    isCancelled = caller.isGone();
+    if (!batch) break;
+    if (isCancelled) open.words?.stop();
+    if (!take(open, batch, rules)) return { isWhole: false, isCancelled };
     await caller.write(open.held.splice(0));
   }
-  return true;
+  return { isWhole: true, isCancelled };
 }
 
 /** The error of a stream that broke off, or the end that a provider forgot. */

@@ -31,6 +31,7 @@ export async function createResponse(
     operation: operations.responses,
     body: { ...rest, input: whole, store: false } as Body,
     request,
+    store: body["store"],
     retelling: retellingOf(ctx, asked),
   });
 }

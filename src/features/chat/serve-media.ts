@@ -6,11 +6,12 @@ import type { Target, TokenUsage } from "#adapters/llm/contract";
 import type { JsonObject } from "#adapters/llm/dialect";
 import type { WorkspaceCtx } from "#core/context";
 import { Problem } from "#core/problem";
+import { levelOf } from "#features/message-logs/service";
 import { costMicroUsd, targetsOf } from "#features/models/service";
 import type { Amounts } from "#features/usage/service";
-import { type Admitted, admitUpTo, type Bill, billOf, concludeWith } from "./admission.ts";
+import { admitUpTo, type Bill, billOf, concludeWith } from "./admission.ts";
 import type { Outgoing } from "./attempt.ts";
-import { noteAnswer } from "./note.ts";
+import { type Answer, type Begun as NotedRequest, noteAnswer, noteFailure } from "./note.ts";
 import type { Operation } from "./operations.ts";
 import { readPatience } from "./patience.ts";
 import { type Answered, type Begin, tryTargets } from "./try-targets.ts";
@@ -22,7 +23,7 @@ export interface MediaRequest<Begun> {
   operation: Operation;
   model: string;
   request: Request;
-  /** Sent as JSON where there is nothing else to send. */
+  /** Sent as JSON where there is nothing else to send; and what the log may show of the request. */
   body: JsonObject;
   outgoing?: Outgoing;
   stickTo?: string | undefined;
@@ -37,15 +38,30 @@ export interface MediaAnswer<Begun> extends Answered<Begun> {
   /** What the use will be charged as, for the headers. */
   billOf(usage: TokenUsage): Bill;
   /** Charges it; null: it failed, and costs nothing. Once. */
-  settle(usage: TokenUsage | null): void;
+  settle(usage: TokenUsage | null, about?: Partial<Pick<Answer, "end" | "words">>): void;
 }
 
 export const tokensCount: Count = ({ inputTokens, outputTokens }) => ({ aiTokens: inputTokens + outputTokens });
 
 /** Throws a problem when nobody answers; then nothing is charged. */
 export async function askForMedia<Begun>(ctx: WorkspaceCtx, asked: MediaRequest<Begun>): Promise<MediaAnswer<Begun>> {
+  const { operation, model, request, body } = asked;
+  const level = levelOf(ctx, { request });
+  const begun = { operation, model, body, isStream: false, begunMs: ctx.now(), request, level };
+  try {
+    return await askTargets(ctx, asked, begun);
+  } catch (error) {
+    noteFailure(ctx, begun, error);
+    throw error;
+  }
+}
+
+async function askTargets<Begun>(
+  ctx: WorkspaceCtx,
+  asked: MediaRequest<Begun>,
+  noted: NotedRequest,
+): Promise<MediaAnswer<Begun>> {
   const { operation, model, request, body, outgoing, most } = asked;
-  const begunMs = ctx.now();
   const patience = readPatience(request, { isStream: false });
   const targets = await mediaTargets(ctx, asked);
   const named = { operation: operation.name, model };
@@ -58,7 +74,11 @@ export async function askForMedia<Begun>(ctx: WorkspaceCtx, asked: MediaRequest<
     return {
       ...answered,
       billOf: (usage) => billOf(target, admitted, usage),
-      settle: (usage) => settle(ctx, { asked, admitted, target, usage, begunMs }),
+      settle(usage, { end = usage ? "whole" : "cut", words = () => null } = {}) {
+        const amounts = usage ? { ...asked.count(usage), moneyMicroUsd: costMicroUsd(target, usage) } : {};
+        concludeWith(ctx, admitted, { amounts, bill: usage ? billOf(target, admitted, usage) : null });
+        noteAnswer(ctx, noted, { target, usage, end, words });
+      },
     };
   } catch (error) {
     concludeWith(ctx, admitted, { amounts: {}, bill: null });
@@ -73,21 +93,6 @@ async function mediaTargets<Begun>(ctx: WorkspaceCtx, asked: MediaRequest<Begun>
   const targets = (await targetsOf(ctx, model, about)).filter(({ dialect }) => dialect === "openai");
   if (targets.length > 0) return targets;
   throw new Problem("model-capability-missing", { members: { param: "model" } });
-}
-
-interface Settling {
-  asked: Pick<MediaRequest<unknown>, "operation" | "count">;
-  admitted: Admitted;
-  target: Target;
-  usage: TokenUsage | null;
-  begunMs: number;
-}
-
-function settle(ctx: WorkspaceCtx, { asked, admitted, target, usage, begunMs }: Settling): void {
-  const amounts = usage ? { ...asked.count(usage), moneyMicroUsd: costMicroUsd(target, usage) } : {};
-  concludeWith(ctx, admitted, { amounts, bill: usage ? billOf(target, admitted, usage) : null });
-  const error = usage ? null : "stream-broken";
-  noteAnswer(ctx, { operation: asked.operation, begunMs, target, usage, error });
 }
 
 /** A page where something else was promised: a provider behind a broken proxy. */

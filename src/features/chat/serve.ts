@@ -2,20 +2,22 @@
 import type { Target } from "#adapters/llm/contract";
 import type { WorkspaceCtx } from "#core/context";
 import { Problem, openAiError, problemBody } from "#core/problem";
+import { levelOf } from "#features/message-logs/service";
 import { type TargetsAbout, targetsOf } from "#features/models/service";
 import { admit, type Admitted, type Bill, billOf, conclude, withLengthLimit } from "./admission.ts";
 import { budgetHeaders, servedHeaders, usageInfoOf, withUsageInfo } from "./bill-shown.ts";
 import { closed, keep, type Kept, readKept, type Slot, slotOf } from "./cache.ts";
 import { estimate, type Estimate, likelyOutputTokens } from "./estimate.ts";
 import { isObject, type JsonObject } from "#adapters/llm/dialect";
-import { noteAnswer } from "./note.ts";
+import { type Answer, type Begun, noteAnswer, noteCached, noteFailure, type PromptFacts } from "./note.ts";
 import type { Operation } from "./operations.ts";
 import { readPatience } from "./patience.ts";
 import { type PlainAnswer, readPlain } from "./plain-answer.ts";
 import { asksToResume, startRecorder } from "./recorder.ts";
-import { beginStream, type Delivered, eventOf, relay } from "./relay.ts";
+import { beginStream, type Delivered, type Ended, eventOf, relay } from "./relay.ts";
 import type { Retell } from "./source.ts";
 import { tryTargets } from "./try-targets.ts";
+import { wordsOfAnswer, wordsOfStream } from "./words.ts";
 
 export interface ModelRequest {
   operation: Operation;
@@ -33,6 +35,10 @@ export interface ModelRequest {
   retelling?: Retelling;
   /** The first event of the stream, before the model's own. */
   preface?: JsonObject;
+  /** OpenAI's `store` as the caller said it, where the body says something else. */
+  store?: unknown;
+  /** For the log, where the request is a prompt. */
+  prompt?: PromptFacts;
 }
 
 /** What an operation makes of its answers before the caller sees them; what they came to is read before. */
@@ -52,17 +58,29 @@ interface Walk extends ModelRequest {
   showsUsage: boolean;
   slot: Slot;
   isResumable: boolean;
-  begunMs: number;
+  begun: Begun;
 }
 
 const neverAborted = new AbortController().signal;
 
 /** Throws a problem when nobody answers; then nothing is charged. */
 export async function serveModel(ctx: WorkspaceCtx, asked: ModelRequest): Promise<Response> {
-  const { operation, body } = asked;
+  const { operation, body, request, prompt } = asked;
+  const level = levelOf(ctx, { request, store: "store" in asked ? asked.store : body["store"] });
   const isStream = body["stream"] === true;
+  const begun = { operation, model: body.model, body, isStream, begunMs: ctx.now(), request, level, prompt };
+  try {
+    return await serve(ctx, asked, begun);
+  } catch (error) {
+    noteFailure(ctx, begun, error);
+    throw error;
+  }
+}
+
+async function serve(ctx: WorkspaceCtx, asked: ModelRequest, begun: Begun): Promise<Response> {
+  const { operation, body } = asked;
+  const { isStream } = begun;
   const isResumable = asksToResume(asked.request) && isStream;
-  const begunMs = ctx.now();
   const guess = estimate(operation, body);
   const targets = await targetsWithFallback(ctx, asked, {
     capability: operation.capability,
@@ -73,14 +91,18 @@ export async function serveModel(ctx: WorkspaceCtx, asked: ModelRequest): Promis
   const showsUsage = !operation.asksForUsage || asksForUsage(body);
   const slot = asked.retelling?.isSame === false ? closed : slotOf(ctx, { ...asked, showsUsage });
   const kept = await readKept(ctx, slot);
-  if (kept) return fromCache(kept, { isStream, preface: asked.preface });
+  if (kept) {
+    const words = () => (isStream ? wordsOfStream(kept.text) : wordsOfAnswer(kept.text));
+    noteCached(ctx, begun, { provider: kept.provider, words });
+    return fromCache(kept, { isStream, preface: asked.preface });
+  }
   const { credits = 0, reservationId } = asked;
   const named = { operation: operation.name, model: body.model };
   const admitted = await admit(ctx, targets, { ...named, estimate: guess, credits, reservationId });
   const limited = withLengthLimit(operation, body, { estimate: guess, admitted, targets });
   const walk = {
     ...asked,
-    begunMs,
+    begun,
     targets,
     estimate: guess,
     admitted,
@@ -159,7 +181,8 @@ async function answer(ctx: WorkspaceCtx, walk: Walk): Promise<Response> {
   const bill = billOf(answered.target, walk.admitted, usageOfPlain(walk, answered.begun));
   const text = await toldOf(walk, answered.begun.text);
   conclude(ctx, walk.admitted, bill);
-  noteAnswer(ctx, { ...walk, target: answered.target, usage: bill.usage, error: null });
+  const words = () => wordsOfAnswer(text);
+  noteAnswer(ctx, walk.begun, { target: answered.target, usage: bill.usage, end: "whole", words });
   const { provider } = answered.target;
   keep(ctx, walk.slot, { text, provider });
   return new Response(withUsageInfo(text, usageInfoOf(provider, bill)), {
@@ -195,7 +218,8 @@ function estimatedUsage(guess: Estimate, delivered: { chunks: number; textLength
 async function stream(ctx: WorkspaceCtx, walk: Walk): Promise<Response> {
   const { operation, request, sent, showsUsage, slot, targets } = walk;
   const patience = readPatience(request, { isStream: true });
-  const rules = { operation, showsUsage, patience, isTaped: slot.key !== null, retell: walk.retelling?.event };
+  const taping = { isTaped: slot.key !== null, isHeard: walk.begun.level === "contents" };
+  const rules = { operation, showsUsage, patience, ...taping, retell: walk.retelling?.event };
   // Not the request's own signal: after a disconnect the rest is read, to learn what it came to.
   const call = { operation, body: sent, isStream: true, patience, signal: neverAborted };
   const errors = walk.errors ?? "openai";
@@ -215,7 +239,7 @@ async function stream(ctx: WorkspaceCtx, walk: Walk): Promise<Response> {
   ctx.later(
     ended.then((delivered) => {
       const bill = billOfStream(walk, target, delivered);
-      noteAnswer(ctx, { ...walk, target, usage: bill.usage, error: delivered.isCut ? "stream-broken" : null });
+      noteAnswer(ctx, walk.begun, { target, usage: bill.usage, end: endOf(delivered), words: () => delivered.words });
       if (!delivered.isCut && delivered.tape !== null)
         keep(ctx, slot, { text: delivered.tape, provider: target.provider });
       const hasFailed = delivered.isCut && !delivered.isCancelled;
@@ -223,6 +247,12 @@ async function stream(ctx: WorkspaceCtx, walk: Walk): Promise<Response> {
     }),
   );
   return response;
+}
+
+/** Who leaves a stream that then breaks has left it all the same. */
+function endOf({ isCancelled, isCut }: Pick<Ended, "isCancelled" | "isCut">): Answer["end"] {
+  if (isCancelled) return "left";
+  return isCut ? "cut" : "whole";
 }
 
 function billOfStream({ admitted, estimate: guess }: Walk, target: Target, delivered: Delivered): Bill {

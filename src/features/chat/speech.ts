@@ -42,7 +42,7 @@ export async function createSpeech(
   const passing = passOn(answered.begun, writable.getWriter(), idleMs).then((end) => {
     if (end === "broken") ctx.log("warn", "model.stream-broken", { provider: answered.target.provider });
     // Who leaves early has had it made all the same.
-    answered.settle(end === "broken" ? null : usage);
+    answered.settle(end === "broken" ? null : usage, { end: logEnd[end] });
   });
   ctx.later(passing);
   const headers = {
@@ -77,6 +77,7 @@ const beginSound: Begin<Sound> = async (_, response) => {
 };
 
 type End = "whole" | "broken" | "left";
+const logEnd = { whole: "whole", broken: "cut", left: "left" } as const;
 
 async function passOn(
   { first, reader }: Sound,

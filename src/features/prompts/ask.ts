@@ -2,7 +2,7 @@
 import { isObject } from "#adapters/llm/dialect";
 import type { JsonObject } from "#adapters/llm/dialect";
 import type { WorkspaceCtx } from "#core/context";
-import { operations, serveModel } from "#features/chat/service";
+import { operations, type PromptFacts, serveModel } from "#features/chat/service";
 import { fallbackModel } from "./rules.ts";
 
 export interface Question {
@@ -10,6 +10,7 @@ export interface Question {
   signal: AbortSignal;
   /** A question that is put again under the same name is charged once. */
   reservationId?: string | undefined;
+  prompt?: PromptFacts;
 }
 
 export interface Said {
@@ -18,13 +19,14 @@ export interface Said {
 }
 
 /** Throws the problem that the gateway answers with. */
-export async function ask(ctx: WorkspaceCtx, { body, signal, reservationId }: Question): Promise<Said> {
+export async function ask(ctx: WorkspaceCtx, { body, signal, reservationId, prompt }: Question): Promise<Said> {
   const response = await serveModel(ctx, {
     operation: operations.chat,
     body,
     request: new Request(ctx.settings.publicUrl, { signal }),
     fallbackModel,
     ...(reservationId === undefined ? {} : { reservationId }),
+    ...(prompt ? { prompt } : {}),
   });
   return saidIn(await response.json());
 }

@@ -70,6 +70,7 @@ async function answerTo(ctx: WorkspaceCtx, { task, asked, chargeId, timeoutMs, s
   ]);
   const content = found ? withFindings(prompt, found.shown.results) : prompt;
   const body = chatBodyOf(asked.level, styled([{ role: "user", content }], styleText), task);
-  const { text, tokens } = await ask(ctx, { body, signal, reservationId: chargeId });
+  const facts = { style: styleOf(task), isResearched: found !== null };
+  const { text, tokens } = await ask(ctx, { body, signal, reservationId: chargeId, prompt: facts });
   return { text, tokens: tokens + (found?.tokens ?? 0) };
 }

@@ -7,6 +7,7 @@ import { hasEnded, legacyState } from "#core/states";
 import type { JobRow } from "#core/tables";
 import { isTestMode } from "#core/test-mode";
 import { waitForJob } from "#features/jobs/service";
+import { levelOf } from "#features/message-logs/service";
 import { releaseUsage, reserveUsage } from "#features/usage/service";
 import { creditHold } from "./batch-hold.ts";
 import { styleOf } from "./batch-task.ts";
@@ -22,7 +23,8 @@ const purgePage = 50;
 const maxPurgePages = 100;
 
 /** 200 when all tasks ended while the caller waited, else 202. Throws what refuses the batch; then nothing is set aside. */
-export async function startBatch(ctx: WorkspaceCtx, body: BatchBody): Promise<Reply<BatchAnswer>> {
+export async function startBatch(given: WorkspaceCtx, body: BatchBody, request: Request): Promise<Reply<BatchAnswer>> {
+  const ctx = { ...given, messageLog: levelOf(given, { request }) };
   const [batchId, jobId] = [ctx.newId("batch"), ctx.newId("job")];
   if (!(ctx.isReplay && (await findBatch(ctx, batchId)))) await createBatch(ctx, { batchId, jobId }, body);
   const job = await waitForJob(ctx, jobId, waitSeconds);
@@ -41,7 +43,7 @@ async function createBatch(ctx: WorkspaceCtx, ids: { batchId: string; jobId: str
     userId: ctx.userId,
     jobId,
     asked: body,
-    acting: { actor: actor.kind === "api-key" ? actor : null, keyBudgets },
+    acting: { actor: actor.kind === "api-key" ? actor : null, keyBudgets, messageLog: ctx.messageLog },
     totalTasks: body.batch.length,
     hold,
     createdAt: ctx.now(),

@@ -3,6 +3,7 @@ import type { WorkspaceCtx } from "#core/context";
 import { Problem } from "#core/problem";
 import { isTestMode } from "#core/test-mode";
 import { operations, serveModel } from "#features/chat/service";
+import { levelOf } from "#features/message-logs/service";
 import { promptOf, type PromptStyle } from "#features/staff/service";
 import { quotaOf } from "#features/usage/service";
 import { withFindings } from "./research/questions.ts";
@@ -21,8 +22,10 @@ export async function admitPerson(
   requireAllowed(allowed, asked);
 }
 
-export async function completePrompt(ctx: WorkspaceCtx, body: PromptBody, request: Request): Promise<Response> {
+export async function completePrompt(given: WorkspaceCtx, body: PromptBody, request: Request): Promise<Response> {
   const { level, r_type: style } = body;
+  // What the caller wishes of the log holds for the questions of research, too.
+  const ctx = { ...given, messageLog: levelOf(given, { request }) };
   const [, styleText] = await Promise.all([
     admitPerson(ctx, { level, styles: style ? [style] : [] }),
     style ? promptOf(ctx.db, style) : null,
@@ -40,6 +43,7 @@ export async function completePrompt(ctx: WorkspaceCtx, body: PromptBody, reques
     errors: "problem",
     // A chunk without choices, which OpenAI's clients pass on as it is.
     ...(found ? { preface: { object: "chat.completion.chunk", choices: [], research: found.research } } : {}),
+    prompt: { style: style ?? null, isResearched: found !== null },
   });
   return found && stream !== true ? withResearch(response, found.research) : response;
 }

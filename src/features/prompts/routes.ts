@@ -53,7 +53,7 @@ export const routes = [
     idempotent: true,
     answersAnew: true,
     problems: ["prompt-style-not-allowed", "prompt-level-not-allowed", "server-owned-member", "quota-exceeded"],
-    handle: (ctx, { body }) => startBatch(ctx, body),
+    handle: (ctx, { body, request }) => startBatch(ctx, body, request),
   }),
   endpoint({
     name: "getBatch",

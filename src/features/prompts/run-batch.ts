@@ -6,6 +6,7 @@
 import type { WorkspaceCtx } from "#core/context";
 import { done, type JobCtx, type Outcome, retry } from "#core/job";
 import { findJob } from "#core/job-store";
+import { leastLevel } from "#core/message-log";
 import { Problem } from "#core/problem";
 import { isTestMode } from "#core/test-mode";
 import { releaseUsage, reserveUsage, settleUsage } from "#features/usage/service";
@@ -49,7 +50,7 @@ async function actAs(ctx: JobCtx, { userId, acting }: BatchRow): Promise<Workspa
   const membership = await readMembership(ctx.db, userId, ctx.workspaceId, ctx.now());
   if (!membership || membership.workspaceId !== ctx.workspaceId) throw new Problem("workspace-not-found");
   const { plan, overrides, subUser } = membership;
-  const { actor, keyBudgets } = acting;
+  const { actor, keyBudgets, messageLog = "contents" } = acting;
   return {
     ...ctx,
     ...(actor ? { actor } : {}),
@@ -57,6 +58,7 @@ async function actAs(ctx: JobCtx, { userId, acting }: BatchRow): Promise<Workspa
     plan,
     overrides,
     keyBudgets,
+    messageLog: leastLevel(membership.messageLog, messageLog),
     ...(subUser ? { subUser } : {}),
   };
 }

@@ -2,6 +2,7 @@
 import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import type { WorkspaceCtx } from "#core/context";
 import type { KeyBudget } from "#core/limits";
+import type { LogLevel } from "#core/message-log";
 import type { Hold } from "#features/usage/service";
 import type { BatchBody } from "./shapes.ts";
 
@@ -9,6 +10,8 @@ import type { BatchBody } from "./shapes.ts";
 export interface Acting {
   actor: Extract<WorkspaceCtx["actor"], { kind: "api-key" }> | null;
   keyBudgets: readonly KeyBudget[];
+  /** What is kept of its requests at most; batches of before have none. */
+  messageLog?: LogLevel;
 }
 
 export const promptBatches = sqliteTable(

@@ -4,10 +4,11 @@ import type { Database } from "#core/context";
 import { auditLog, jobs } from "#core/tables";
 import { users } from "#features/accounts/tables";
 import { apiKeys } from "#features/api-keys/tables";
-import { messageLogs, systemLogs } from "#features/audit-log/tables";
+import { systemLogs } from "#features/audit-log/tables";
 import { billingAccounts, billingInvoices } from "#features/billing/tables";
 import { conversions } from "#features/conversions/tables";
 import { files } from "#features/media/tables";
+import { messageLogs } from "#features/message-logs/tables";
 import { usageDays } from "#features/usage/tables";
 import { workspaces } from "#features/workspaces/tables";
 
@@ -62,7 +63,8 @@ export async function messageFigures(db: Database, dayStart: number) {
       totalMessages: count(),
       messagesToday: countIf(gte(messageLogs.at, dayStart)),
     })
-    .from(messageLogs);
+    .from(messageLogs)
+    .where(eq(messageLogs.mode, "live"));
   return row ?? { totalMessages: 0, messagesToday: 0 };
 }
 
@@ -149,7 +151,7 @@ export async function usageBy(db: Database, groupBy: UsageGroup, between: { from
       costMicroUsd: sql<number>`coalesce(sum(${messageLogs.costMicroUsd}), 0)`,
     })
     .from(messageLogs)
-    .where(and(gte(messageLogs.at, between.from), lt(messageLogs.at, between.to)))
+    .where(and(eq(messageLogs.mode, "live"), gte(messageLogs.at, between.from), lt(messageLogs.at, between.to)))
     .groupBy(key)
     .orderBy(key)
     .limit(400);

@@ -132,6 +132,10 @@ export async function changeWorkspace(ctx: WorkspaceCtx, given: Partial<NewWorks
     after: change,
   });
   await withSlug(ctx.db.batch([updateWorkspace(ctx.db, before.id, change), entry]));
+  if (given.settings !== undefined) {
+    forgetMemberships({ workspaceId: before.id });
+    forgetKeys({ workspaceId: before.id });
+  }
   return getWorkspace(ctx);
 }
 

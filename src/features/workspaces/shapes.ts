@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { workspaceRoles } from "#core/access";
 import { legacyBody } from "#core/legacy-body";
+import { logLevels, readLogLevel } from "#core/message-log";
 import { pageOf, pageQuery } from "#core/page";
 import { planNames } from "#core/plans";
 import { type Output, shape } from "#core/shape";
@@ -34,8 +35,15 @@ const members = () => ({
   settings: z
     .record(z.string().max(100), z.unknown())
     .refine((value) => JSON.stringify(value).length <= maxSettingsCharacters, "at most 16,000 characters as JSON")
+    .refine(({ messageLog: level }) => level === undefined || readLogLevel(level) !== null, {
+      path: ["messageLog"],
+      message: `one of ${logLevels.join(", ")}`,
+    })
     .optional()
-    .meta({ description: "Whatever clients keep for the whole workspace." }),
+    .meta({
+      description:
+        "Whatever clients keep for the whole workspace; replaced as a whole. `messageLog` says how much is kept of its model requests: off, metadata (unless said) or contents.",
+    }),
 });
 
 export const createWorkspaceBody = shape(() => legacyBody(members()).meta({ id: "WorkspaceCreate" }));

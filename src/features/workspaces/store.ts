@@ -4,6 +4,7 @@ import type { WorkspaceRole } from "#core/access";
 import type { Database } from "#core/context";
 import { personalWorkspaceId } from "#core/ids";
 import type { Statement } from "#core/job";
+import { type LogLevel, workspaceLogLevel } from "#core/message-log";
 import { auditLog, jobs } from "#core/tables";
 import type { LimitOverrides, PlanName } from "#core/plans";
 import type { SubUserGrant } from "#core/sub-user";
@@ -21,12 +22,14 @@ export interface Membership {
   subUser: SubUserGrant | null;
   /** When the person proved the address (milliseconds); null: not yet. */
   emailVerifiedAt: number | null;
+  messageLog: LogLevel;
 }
 
 interface MembershipRow extends Pick<Membership, "workspaceId" | "role" | "plan" | "emailVerifiedAt"> {
   overrides: string;
   permissions: string | null;
   limits: string | null;
+  messageLog: string | null;
 }
 
 /**
@@ -38,7 +41,7 @@ export async function findMembership(db: Database, userId: string, workspaceId: 
   const wanted = isPersonal ? sql`coalesce(u.parent_workspace_id, ${workspaceId})` : sql`${workspaceId}`;
   const [row] = await db.all<MembershipRow>(sql`
     select w.id workspaceId, m.role, w.plan, w.limit_overrides overrides, u.email_verified_at emailVerifiedAt,
-      s.permissions, s.limits
+      s.permissions, s.limits, w.settings ->> 'messageLog' messageLog
     from users u
     join workspaces w on w.id = ${wanted}
     left join workspace_members m on m.workspace_id = w.id and m.user_id = u.id and u.parent_workspace_id is null
@@ -46,9 +49,10 @@ export async function findMembership(db: Database, userId: string, workspaceId: 
     where u.id = ${userId} and u.status = 'active' and w.deleted_at is null
       and (m.role is not null or s.workspace_id = w.id)`);
   if (!row) return null;
-  const { permissions, limits, overrides, ...membership } = row;
+  const { permissions, limits, overrides, messageLog, ...membership } = row;
   return {
     ...membership,
+    messageLog: workspaceLogLevel(messageLog),
     overrides: JSON.parse(overrides) as LimitOverrides,
     subUser:
       permissions !== null && limits !== null

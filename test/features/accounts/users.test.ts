@@ -1,6 +1,8 @@
 /** Accounts by the names of systems B and C: sessions, profile, keys, preferences, change of address, export and deletion. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { archivedAddress } from "#features/accounts/deletion";
+import { writeEntries } from "#features/message-logs/service";
+import { entryOf } from "#test/features/message-logs/support";
 import { bindings, call, type Person, signUp, systemContext } from "#test/support/harness";
 import { mailedCode, mailsTo } from "#test/support/mails";
 import { password, unique, username } from "./support.ts";
@@ -244,6 +246,9 @@ describe("an account that ends", () => {
 
   it("is exported with what is the person's and nothing secret", async () => {
     await person.call("POST", "/v1/api-keys", { body: { name: "exported" } });
+    const messages = JSON.stringify({ request: "Hello", response: "Hi", isCut: false });
+    const at = Date.UTC(2026, 0, 10);
+    await writeEntries(systemContext(), [entryOf(person), entryOf(person, { workspaceId: "wks_team", messages, at })]);
     const answer = await person.call("GET", "/v1/users/me/export");
     expect(answer.headers.get("content-disposition")).toContain("attachment");
     expect(answer.body).toMatchObject({
@@ -251,7 +256,15 @@ describe("an account that ends", () => {
       workspaces: [{ id: person.workspaceId, isOwner: true }],
       apiKeys: [{ name: "exported" }],
       files: [],
-      complete: { apiKeys: true, acts: true },
+      messageLogs: expect.arrayContaining([
+        expect.objectContaining({ model: "gpt-4o-mini", tokensUsed: 7, messages: null }),
+        expect.objectContaining({
+          workspaceId: "wks_team",
+          createdAt: "2026-01-10T00:00:00.000Z",
+          messages: { request: "Hello", response: "Hi", isCut: false },
+        }),
+      ]),
+      complete: { apiKeys: true, messageLogs: true, acts: true },
     });
     expect(answer.body.sessions.length).toBeGreaterThan(0);
     expect(JSON.stringify(answer.body)).not.toMatch(/argon2|passwordPhc|"hash"/);

@@ -166,12 +166,16 @@ describe.concurrent("a provider that fails", () => {
     },
   );
 
-  it("to answer in the caller's time is a timeout", async () => {
+  it.each([
+    ["or/sandbox-no-headers", "x-overtone-first-byte-timeout-ms"],
+    ["or/sandbox-no-headers", "x-overtone-timeout-ms"],
+    // The time is up between two tries.
+    ["or/sandbox-rate-limited", "x-overtone-timeout-ms"],
+  ])("to answer in the caller's time is a timeout (%s, %s)", async (model, header) => {
     const person = await signUp();
     const { api, settled } = clientOf(person.token);
-    const headers = { "x-overtone-first-byte-timeout-ms": "200" };
     const error = await api.chat.completions
-      .create(ask("Hello", "or/sandbox-no-headers"), { headers })
+      .create(ask("Hello", model), { headers: { [header]: "200" } })
       .catch((thrown: unknown) => thrown);
     await settled();
     expect(error).toMatchObject({ status: 504, code: "model_timeout" });

@@ -33,7 +33,7 @@ function targetOf(provider: string): Target {
 describe("a stream that is broken in the very bytes of its first token", () => {
   const token = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: "Hello" } }] })}\n\n`;
   const end = `data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] })}\n\ndata: [DONE]\n\n`;
-  const rules = { operation: operations.chat, patience, showsUsage: false, isTaped: false };
+  const rules = { operation: operations.chat, patience, showsUsage: false, isTaped: false, isHeard: false };
   const ctx = { later: () => undefined, log: () => undefined } as unknown as WorkspaceCtx;
   const read = async (text: string) => {
     const begun = await beginStream(rules)(targetOf("one"), new Response(text));

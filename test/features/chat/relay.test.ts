@@ -22,7 +22,15 @@ function silentStream(): { open: OpenStream; cutOff: () => boolean } {
   };
   const delivered = { chunks: 1, textLength: 5, usage: null, isEnded: false };
   return {
-    open: { source, delivered, held: [bytesOf(chunk("Hello"))], isDone: false, isBroken: false, tape: null },
+    open: {
+      source,
+      delivered,
+      held: [bytesOf(chunk("Hello"))],
+      isDone: false,
+      isBroken: false,
+      tape: null,
+      words: null,
+    },
     cutOff: () => isCut,
   };
 }
@@ -53,6 +61,7 @@ const rules = {
   patience: { firstByteMs: 1_000, idleMs: 60_000, totalMs: 900_000 } as never,
   showsUsage: true,
   isTaped: false,
+  isHeard: false,
   headers: {},
   errorEvent: { error: { code: "model_stream_broken" } },
   preface: undefined,

@@ -1,7 +1,9 @@
 /** What the end of a workspace means for everything in it. */
 import { describe, expect, it } from "vitest";
 import { runJob } from "#app/run-job";
+import { writeEntries } from "#features/message-logs/service";
 import { purgeDeleted } from "#features/workspaces/schedules";
+import { entryOf, rowsOf } from "#test/features/message-logs/support";
 import { bindings, call, signUp, systemContext } from "#test/support/harness";
 import { invite, join, mailedToken, makeTeam } from "./support.ts";
 
@@ -87,6 +89,7 @@ describe("deleting a workspace", () => {
     )
       .bind(`resp_${team.id}`, team.id)
       .run();
+    await writeEntries(systemContext(), [entryOf(team.owner, { workspaceId: team.id })]);
     await team.owner.call("DELETE", `/v1/workspaces/${team.id}`);
     const purge = async () => {
       await purgeDeleted(systemContext());
@@ -113,6 +116,7 @@ describe("deleting a workspace", () => {
       .bind(team.id)
       .first();
     expect(responses).toBeNull();
+    expect(await rowsOf(team.owner.userId)).toEqual([]);
     const before = (await jobsOf(team.id)).length;
     await purge();
     expect((await jobsOf(team.id)).length).toBe(before);

@@ -4,6 +4,7 @@ import { auditEntry } from "#core/audit";
 import { defineJob, done } from "#core/job";
 import { eraseAllResponses } from "#features/chat/store";
 import { markAllPurged } from "#features/media/store";
+import { eraseAllEntries } from "#features/message-logs/store";
 import { eraseAllKeys } from "#features/provider-keys/store";
 import { destroyAllKeys } from "#features/secrets/store";
 import { findAnyWorkspace, updateWorkspace } from "../store.ts";
@@ -31,6 +32,7 @@ export const purgeWorkspaceJob = defineJob({
           ...destroyAllKeys(ctx),
           eraseAllKeys(ctx, ctx.now()),
           eraseAllResponses(ctx),
+          ...eraseAllEntries(ctx),
           markAllPurged(ctx, ctx.workspaceId),
           updateWorkspace(ctx.db, ctx.workspaceId, { purgedAt: ctx.now() }),
           auditEntry(ctx, "workspace.purged", { target: ctx.workspaceId, details: { objects: removed } }),
