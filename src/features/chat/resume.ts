@@ -34,7 +34,7 @@ export async function resumeStream(ctx: WorkspaceCtx, id: string, position: Posi
   const reading = await readAtFirst(ctx, id, after);
   const key = await openStreamKey(ctx, id, reading);
   const { readable, writable } = new IdentityTransformStream();
-  ctx.later(follow(ctx, { id, key, after, reading }, writable.getWriter()));
+  ctx.later(follow(ctx, { id, key, after, reading, signal: position.request.signal }, writable.getWriter()));
   return new Response(readable, { headers: { ...streamHeaders, "x-overtone-stream-id": id } });
 }
 
@@ -92,6 +92,8 @@ interface Followed {
   key: StreamKey;
   after: number;
   reading: Reading;
+  /** Of the request that reads. */
+  signal: AbortSignal;
 }
 
 async function follow(
@@ -102,6 +104,7 @@ async function follow(
   const reader = { isGone: false };
   const leave = (): void => void (reader.isGone = true);
   writer.closed.catch(leave);
+  followed.signal.addEventListener("abort", leave, { once: true });
   const write = (text: string) => writer.write(Uint8Array.from(Buffer.from(text))).catch(leave);
   try {
     for await (const text of eventsOf(ctx, followed)) {

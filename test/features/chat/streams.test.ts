@@ -5,6 +5,8 @@ import { APIError, BadRequestError, NotFoundError } from "openai";
 import type { ChatCompletionChunk } from "openai/resources/chat/completions";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "#core/env";
+import { resumableLimit } from "#core/limits";
+import { takeTokens } from "#durable/rate-limiter/client";
 import { countingBindings } from "#test/support/counting";
 import { family } from "#test/features/sub-users/support";
 import { bindings, call, type Person, signUp } from "#test/support/harness";
@@ -131,6 +133,25 @@ describe("a stream that was asked to be resumable", () => {
     expect((await raw(person, `/v1/streams/${first.id}`)).text).toBe(first.text);
   });
 
+  it("out of the cache has no way back and needs none, and begins with its research, too", async () => {
+    const person = await signUp();
+    const body = {
+      level: "low",
+      stream: true,
+      ai_research: true,
+      messages: question(`Bees ${person.userId}?`).messages,
+    };
+    const cached = { "x-overtone-cache": "any-temperature" };
+    const first = await asked(person, "/v1/prompt/completions", body, cached);
+    const second = await asked(person, "/v1/prompt/completions", body, cached);
+    expect([first, second].map(({ headers }) => headers.get("x-overtone-cache"))).toEqual(["miss", "hit"]);
+    expect([first, second].map(({ id }) => id !== "")).toEqual([true, false]);
+    expect(second.text).toMatch(/^data: \{"object":"chat\.completion\.chunk","choices":\[\],"research":/);
+    const withoutTimes = (text: string) =>
+      text.replaceAll(/^id: \d+\n/gm, "").replaceAll(/"processing_time_ms":\d+/g, "");
+    expect(withoutTimes(second.text)).toBe(withoutTimes(first.text));
+  });
+
   it("is followed by several readers while it runs, after its caller has left, and charged as it was read", async () => {
     const person = await signUp();
     const { api, settled } = clientOf(person.token);
@@ -198,6 +219,30 @@ describe("what a kept stream costs", () => {
     expect(calls[0]?.method).toBe("open");
     expect(appended).toBeGreaterThan(0);
     expect(appended).toBeLessThan(12);
+  });
+
+  it("is one of those that may begin in five minutes, and beyond them a refusal before any provider is asked", async () => {
+    const person = await signUp();
+    const { env, calls } = watched();
+    const { api, settled } = clientOf(person.token, env);
+    await takeTokens(
+      bindings.RATE_LIMITER,
+      {
+        principal: `workspace:${person.workspaceId}`,
+        limits: [resumableLimit],
+        costs: [resumableLimit.quota],
+      },
+      { nowMs: Date.now() },
+    );
+    const refused = api.chat.completions.create(question("Hello"), resumable);
+    await expect(refused).rejects.toMatchObject({
+      status: 429,
+      code: "rate_limited",
+      error: { limit: "resumable-streams" },
+    });
+    await textOf(await api.chat.completions.create(question("Hello")));
+    await settled();
+    expect(calls).toEqual([]);
   });
 
   it("is nothing kept of a request that failed", async () => {
