@@ -76,6 +76,20 @@ describe("blocks of API calls", () => {
     expect(await isolates[1]!.take(startMs + 4_000)).toMatchObject({ meter: "apiCalls", limit: 500, available: 0 });
   });
 
+  it("that callers fetch at once are given back but for one, and come to exactly the calls that were made", async () => {
+    const one = quota(10_000);
+    const isolate = one.isolate();
+    let passed = 0;
+    const take = async () => {
+      for (let call = 0; call < 12; call += 1) if ((await isolate.take()) === null) passed += 1;
+    };
+    await Promise.all(times(24, take));
+    await isolate.settled();
+    await isolate.handBack();
+    expect(passed).toBe(288);
+    expect(await one.held()).toEqual({ used: 288, reserved: 0 });
+  });
+
   it("are fetched before the last one is used up, so that no busy caller waits, and still come to the calls that were made", async () => {
     const one = quota(null);
     const isolate = one.isolate();

@@ -146,10 +146,19 @@ async function fetchBlock(call: ApiCall, fetching: Fetching): Promise<Shortage |
   const { block, short } = await exchange(call, fetching, asked);
   const isGranted = block.size > 0;
   if (isGranted) block.held -= 1;
-  const meanwhile = state.leases.get(key);
-  // Two requests fetched at once: the second one asked for one call only, which is charged and needs no report.
-  if (!meanwhile || block.held >= meanwhile.block.held) keep(state, key, leaseOf(call, { block, short, nowMs }));
+  keepLargest(call, leaseOf(call, { block, short, nowMs }), fetching);
   return isGranted ? null : short;
+}
+
+/** Several requests fetched at once: the largest rest is kept, and what the others hold goes back. */
+function keepLargest(call: ApiCall, fetched: Lease, fetching: Fetching): void {
+  const { state, key, later } = fetching;
+  const meanwhile = state.leases.get(key);
+  const isKept = !meanwhile || fetched.block.held >= meanwhile.block.held;
+  if (isKept) keep(state, key, fetched);
+  const dropped = isKept ? meanwhile : fetched;
+  for (const rest of dropped ? [dropped.block, dropped.spare, dropped.spent] : [])
+    if (rest) later(report(call, rest, fetching));
 }
 
 function wishAfter({ block, askedAtMs }: Lease, nowMs: number): number {

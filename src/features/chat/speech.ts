@@ -40,9 +40,10 @@ export async function createSpeech(
   const { idleMs } = readPatience(request, { isStream: false });
   const { readable, writable } = new IdentityTransformStream();
   const passing = passOn(answered.begun, writable.getWriter(), idleMs).then((end) => {
-    if (end === "broken") ctx.log("warn", "model.stream-broken", { provider: answered.target.provider });
-    // Who leaves early has had it made all the same.
-    answered.settle(end === "broken" ? null : usage, { end: logEnd[end] });
+    // Who leaves early has had it made all the same; the provider's sound ends with its caller, and looks broken then.
+    const seen = end === "broken" && request.signal.aborted ? "left" : end;
+    if (seen === "broken") ctx.log("warn", "model.stream-broken", { provider: answered.target.provider });
+    answered.settle(seen === "broken" ? null : usage, { end: logEnd[seen] });
   });
   ctx.later(passing);
   const headers = {

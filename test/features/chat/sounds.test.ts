@@ -66,6 +66,23 @@ describe.concurrent("speech", () => {
     await settled();
     expect(await used(person, "aiTokens")).toBe(0);
   });
+
+  it("whose caller leaves in its middle costs all of it: it has been made", async () => {
+    const person = await signUp();
+    const { api, settled } = clientOf(person.token);
+    const input = "A long text. ".repeat(40);
+    const leaving = new AbortController();
+    const answer = await api.audio.speech.create(
+      { model: "or/sandbox-silent-6", input, voice, response_format: "wav" },
+      { signal: leaving.signal },
+    );
+    const reader = answer.body?.getReader();
+    await reader?.read();
+    leaving.abort();
+    await reader?.cancel().catch(() => undefined);
+    await settled();
+    expect(await used(person, "aiTokens")).toBe(input.length / 4);
+  });
 });
 
 describe("pictures", () => {
