@@ -9,6 +9,7 @@ import { status } from "#features/monitoring/service";
 import { forgetOverrides } from "#features/models/service";
 import { forgetAllOwnKeys } from "#features/provider-keys/service";
 import { forgetAllMemberships } from "#features/workspaces/service";
+import { dayName } from "#lib/usage-period";
 import { asStaff } from "./acting.ts";
 import type { RevenueQuery, UsageStatsQuery } from "./operation-shapes.ts";
 import * as store from "./stats-store.ts";
@@ -113,11 +114,11 @@ export async function clearCaches(ctx: WorkspaceCtx) {
 export async function usageStats(ctx: WorkspaceCtx, query: UsageStatsQuery) {
   const to = query.to ?? ctx.now() + 1;
   const from = query.from ?? startOfDay(to) - (query.days - 1) * dayMs;
-  const items = await store.usageBy(ctx.db, query.group_by, { from, to });
+  const items = await store.usageBy(ctx.db, query.group_by, { from: dayName(from), to: dayName(to - 1) });
   const sum = (of: (item: (typeof items)[number]) => number) => items.reduce((total, item) => total + of(item), 0);
   return {
     groupBy: query.group_by,
-    from: new Date(from).toISOString(),
+    from: new Date(startOfDay(from)).toISOString(),
     to: new Date(to).toISOString(),
     items,
     totals: {

@@ -1,5 +1,5 @@
 /** The questions behind the figures of administration: counts and sums over the whole product, never about one person. */
-import { and, count, eq, gte, isNotNull, isNull, lt, ne, type SQL, sql } from "drizzle-orm";
+import { and, count, eq, gte, isNotNull, isNull, lte, ne, type SQL, sql } from "drizzle-orm";
 import type { Database } from "#core/context";
 import { auditLog, jobs } from "#core/tables";
 import { users } from "#features/accounts/tables";
@@ -9,7 +9,7 @@ import { billingAccounts, billingInvoices } from "#features/billing/tables";
 import { conversions } from "#features/conversions/tables";
 import { files } from "#features/media/tables";
 import { messageLogs } from "#features/message-logs/tables";
-import { usageDays } from "#features/usage/tables";
+import { modelUseDays, usageDays } from "#features/usage/tables";
 import { workspaces } from "#features/workspaces/tables";
 
 const countIf = (condition: SQL | undefined) => sql<number>`coalesce(sum(case when ${condition} then 1 else 0 end), 0)`;
@@ -134,24 +134,24 @@ export async function logFigures(db: Database, since: number) {
 }
 
 const groups = {
-  day: sql<string>`strftime('%Y-%m-%d', ${messageLogs.at} / 1000, 'unixepoch')`,
-  provider: sql<string>`${messageLogs.provider}`,
-  model: sql<string>`${messageLogs.model}`,
-};
+  day: modelUseDays.day,
+  provider: modelUseDays.provider,
+  model: modelUseDays.model,
+} as const;
 export type UsageGroup = keyof typeof groups;
 
-/** What was asked of models, at most 400 groups. */
-export async function usageBy(db: Database, groupBy: UsageGroup, between: { from: number; to: number }) {
+/** What was asked of models on days (both included), as the ledger delivered it; at most 400 groups. */
+export async function usageBy(db: Database, groupBy: UsageGroup, between: { from: string; to: string }) {
   const key = groups[groupBy];
   return db
     .select({
       key,
-      requests: count(),
-      tokens: sql<number>`coalesce(sum(${messageLogs.tokensUsed}), 0)`,
-      costMicroUsd: sql<number>`coalesce(sum(${messageLogs.costMicroUsd}), 0)`,
+      requests: sql<number>`sum(${modelUseDays.requests})`,
+      tokens: sql<number>`sum(${modelUseDays.tokens})`,
+      costMicroUsd: sql<number>`sum(${modelUseDays.moneyMicroUsd})`,
     })
-    .from(messageLogs)
-    .where(and(eq(messageLogs.mode, "live"), gte(messageLogs.at, between.from), lt(messageLogs.at, between.to)))
+    .from(modelUseDays)
+    .where(and(gte(modelUseDays.day, between.from), lte(modelUseDays.day, between.to)))
     .groupBy(key)
     .orderBy(key)
     .limit(400);

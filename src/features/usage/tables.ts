@@ -83,6 +83,7 @@ export const modelUseDays = sqliteTable("model_use_days", useColumns(), (table) 
   primaryKey({
     columns: [table.workspaceId, table.day, table.userId, table.keyId, table.model, table.provider, table.operation],
   }),
+  index("model_use_days_by_day").on(table.day),
 ]);
 
 /** What was stored when a day ended, of workspaces that store or ever stored something. */

@@ -2,6 +2,7 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { beforeAll, describe, expect, it } from "vitest";
 import { makeContext } from "#app/context";
+import { addModelUses } from "#features/usage/model-use-store";
 import { promptOf } from "#features/staff/service";
 import { bindings, signUp, systemContext } from "#test/support/harness";
 import { lastEntry, makeTeam, type Team } from "./team.ts";
@@ -24,25 +25,37 @@ describe("the figures", () => {
 
   it("group what was asked of models by day, provider and model", async () => {
     const provider = `p-${crypto.randomUUID()}`;
-    const add = (model: string, tokens: number, at: number) =>
-      bindings.DB.prepare(
-        "insert into message_logs (id, workspace_id, user_id, email, provider, model, messages, tokens_used, cost_micro_usd, at) values (?, 'w', ?, 'a@b.cd', ?, ?, '{\"request\":[1]}', ?, ?, ?)",
-      )
-        .bind(`msg_${crypto.randomUUID()}`, team.user.userId, provider, model, tokens, tokens * 2, at)
-        .run();
-    const day = Date.UTC(2021, 4, 3);
-    await add("small", 10, day + 1);
-    await add("small", 5, day + 24 * 3_600_000);
-    await add("large", 7, day + 2);
+    const add = async (model: string, day: string, tokens: number) => {
+      const counted = { requests: 1, errors: 0, estimated: 0, tokens, inputTokens: tokens, cachedTokens: 0 };
+      const use = { ...counted, provider, operation: "chat", outputTokens: 0, moneyMicroUsd: tokens * 2 };
+      const who = { userId: team.user.userId, keyId: "", model };
+      const event = { id: crypto.randomUUID(), atMs: Date.parse(day) + 5, ...who, uses: [use] };
+      const [first, ...rest] = addModelUses(systemContext(), team.user.workspaceId, [event]);
+      if (first) await systemContext().db.batch([first, ...rest]);
+    };
+    await add("small", "2021-05-03", 6);
+    await add("small", "2021-05-03", 4);
+    await add("small", "2021-05-04", 5);
+    await add("large", "2021-05-03", 7);
+    await add("large", "2021-05-05", 1_000);
     const ask = async (by: string) =>
       (await team.admin.call("GET", `/v1/admin/usage-stats?group_by=${by}&from=2021-05-03&to=2021-05-05`)).body;
     expect((await ask("day")).items).toEqual([
-      { key: "2021-05-03", requests: 2, tokens: 17, costMicroUsd: 34 },
+      { key: "2021-05-03", requests: 3, tokens: 17, costMicroUsd: 34 },
       { key: "2021-05-04", requests: 1, tokens: 5, costMicroUsd: 10 },
     ]);
-    expect((await ask("provider")).items).toEqual([{ key: provider, requests: 3, tokens: 22, costMicroUsd: 44 }]);
+    expect((await ask("provider")).items).toEqual([{ key: provider, requests: 4, tokens: 22, costMicroUsd: 44 }]);
     expect((await ask("model")).items.map((item: { key: string }) => item.key)).toEqual(["large", "small"]);
     expect((await team.admin.call("GET", "/v1/admin/usage-stats?group_by=person")).status).toBe(422);
+  });
+
+  it("show a person's logged requests to advanced support, which is recorded", async () => {
+    for (let times = 0; times < 3; times += 1)
+      await bindings.DB.prepare(
+        "insert into message_logs (id, workspace_id, user_id, email, provider, model, messages, tokens_used, cost_micro_usd, at) values (?, 'w', ?, 'a@b.cd', 'p', 'm', '{\"request\":[1]}', 1, 1, ?)",
+      )
+        .bind(`msg_${crypto.randomUUID()}`, team.user.userId, Date.UTC(2021, 4, 3) + times)
+        .run();
     const messages = await team.advanced.call("GET", `/v1/admin/message-logs/${team.user.userId}?limit=2`);
     expect(messages.body.items).toHaveLength(2);
     expect(messages.body.items[0].messages).toEqual({ request: [1] });

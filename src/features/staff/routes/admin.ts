@@ -60,6 +60,7 @@ export const adminRoutes = [
     method: "get",
     path: "/v1/admin/usage-stats",
     summary: "What was asked of models, by day, provider or model",
+    description: "By whole days of UTC, test mode apart. No provider: nobody answered.",
     access: "staff:read",
     query: usageStatsQuery,
     returns: usageStatsShape,

@@ -1,0 +1,1 @@
+CREATE INDEX `model_use_days_by_day` ON `model_use_days` (`day`);
