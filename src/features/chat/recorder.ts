@@ -7,6 +7,7 @@ import type { WorkspaceCtx } from "#core/context";
 import { resumableLimit } from "#core/limits";
 import { Problem } from "#core/problem";
 import {
+  type Addition,
   appendToStream,
   discardStream,
   heartbeatMs,
@@ -19,10 +20,18 @@ import { numberEvents } from "#lib/event-stream";
 import { modeOf } from "./store.ts";
 import { newStreamKey, sealPart, type StreamKey } from "./stream-sealing.ts";
 
-const gatherMs = 250;
-const openMs = 1_000;
 const maxTries = 4;
-const retryMs = 150;
+const usualPace = {
+  /** As much of a stream goes to its object together. */
+  gatherMs: 250,
+  heartbeatMs,
+  /** A caller does not wait for its first byte because an object does not answer. */
+  openMs: 1_000,
+  retryMs: 150,
+};
+
+export type Pace = typeof usualPace;
+
 /** Of all streams of this isolate together, waiting for their objects: its memory is everybody's. */
 const maxWaitingBytes = 16 * 1_048_576;
 let waitingBytes = 0;
@@ -51,17 +60,22 @@ export function streamNameOf(ctx: WorkspaceCtx, id: string): StreamName {
   return { workspaceId: ctx.workspaceId, mode: modeOf(ctx), id };
 }
 
-/** Opens while the provider is being asked. Throws `rate-limited`. */
-export async function startRecorder(ctx: WorkspaceCtx, errors: "openai" | "problem"): Promise<Recorder> {
+/** Opens while the provider is being asked. Throws `rate-limited`. `pace` is for tests. */
+export async function startRecorder(
+  ctx: WorkspaceCtx,
+  errors: "openai" | "problem",
+  pace: Pace = usualPace,
+): Promise<Recorder> {
   await ctx.takeLimit(resumableLimit, `workspace:${ctx.workspaceId}`);
   // No id like others: it says nothing, and nobody finds it by trying.
   const id = `stream_${encodeBase62(ctx.random(16))}`;
   const name = streamNameOf(ctx, id);
   const buffers = ctx.objects.STREAM_BUFFER;
   const { key, ...wrapped } = await newStreamKey(ctx, id);
-  const sender = openSender(ctx, name, key);
+  const append = (addition: Addition) => appendSurely(ctx, { name, addition, pace });
+  const sender = openSender(ctx, { key, append, pace });
   const opened = openStream(buffers, name, { userId: ctx.userId, errors, ...wrapped });
-  const isOpen = inTime(opened).catch((error: unknown) => {
+  const isOpen = inTime(opened, pace.openMs).catch((error: unknown) => {
     sender.stop();
     ctx.log("warn", "stream.not-kept", { error });
     return false;
@@ -73,8 +87,7 @@ export async function startRecorder(ctx: WorkspaceCtx, errors: "openai" | "probl
   return { id, isOpen, ...recording(sender), discard };
 }
 
-/** A caller does not wait for its first byte because an object does not answer. */
-async function inTime(opened: Promise<void>): Promise<true> {
+async function inTime(opened: Promise<void>, openMs: number): Promise<true> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error("the object did not answer")), openMs);
@@ -115,7 +128,13 @@ interface Sender {
   stop(): void;
 }
 
-function openSender(ctx: WorkspaceCtx, name: StreamName, key: StreamKey): Sender {
+interface Line {
+  key: StreamKey;
+  append: (addition: Addition) => Promise<boolean>;
+  pace: Pace;
+}
+
+function openSender(ctx: WorkspaceCtx, { key, append, pace }: Line): Sender {
   let waiting: Waiting | null = null;
   let isOpen = true;
   /** With a part missing, what follows must not make a whole stream of it. */
@@ -137,7 +156,7 @@ function openSender(ctx: WorkspaceCtx, name: StreamName, key: StreamKey): Sender
   const send = async (taken: Waiting | null, state: "running" | "ended" | "too-long"): Promise<void> => {
     try {
       const part = taken && (await sealPart(ctx, key, taken));
-      isKept &&= await appendSurely(ctx, name, { part, state });
+      isKept &&= await append({ part, state });
     } catch (error) {
       // Its readers will find that nobody sends any more.
       ctx.log("warn", "stream.not-kept", { error });
@@ -152,7 +171,7 @@ function openSender(ctx: WorkspaceCtx, name: StreamName, key: StreamKey): Sender
     turn = turn.then(() => (isOpen ? send(take(), "running") : undefined));
   };
   // From the beginning: a model may think for longer than a silent sender is waited for.
-  const beat = setInterval(sendInTurn, heartbeatMs);
+  const beat = setInterval(sendInTurn, pace.heartbeatMs);
   return {
     stop,
     add({ firstId, count, text, sizeBytes }) {
@@ -163,7 +182,7 @@ function openSender(ctx: WorkspaceCtx, name: StreamName, key: StreamKey): Sender
       waiting.count += count;
       waiting.text += text;
       waiting.sizeBytes += sizeBytes;
-      timer ??= setTimeout(sendInTurn, gatherMs);
+      timer ??= setTimeout(sendInTurn, pace.gatherMs);
     },
     finish(state) {
       if (!isOpen) return turn;
@@ -178,15 +197,14 @@ function openSender(ctx: WorkspaceCtx, name: StreamName, key: StreamKey): Sender
 /** A part that arrives twice is taken once. */
 async function appendSurely(
   ctx: WorkspaceCtx,
-  name: StreamName,
-  addition: Parameters<typeof appendToStream>[2],
+  { name, addition, pace }: { name: StreamName; addition: Addition; pace: Pace },
 ): Promise<boolean> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await appendToStream(ctx.objects.STREAM_BUFFER, name, addition);
     } catch (error) {
       if (tries === maxTries) throw error;
-      await new Promise((resolve) => setTimeout(resolve, tries * retryMs));
+      await new Promise((resolve) => setTimeout(resolve, tries * pace.retryMs));
     }
   }
 }

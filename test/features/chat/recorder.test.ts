@@ -1,8 +1,8 @@
 /** When what of a stream is sent to its object, and what is not after something was lost. */
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { WorkspaceCtx } from "#core/context";
 import type { Addition } from "#durable/stream-buffer/client";
-import { startRecorder } from "#features/chat/recorder";
+import { type Pace, startRecorder } from "#features/chat/recorder";
 import { systemContext } from "#test/support/harness";
 
 const event = (text: string) => Uint8Array.from(Buffer.from(`data: ${JSON.stringify(text)}\n\n`));
@@ -40,70 +40,64 @@ function fakeObject(fails: (sent: number) => boolean = () => false, opens = asyn
   return { ctx, told, did, sent: () => sent };
 }
 
-beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval"] }));
-afterEach(() => void vi.useRealTimers());
-
-/** Sealing is work of the runtime, which no faked timer waits for. */
-async function pass(ms: number): Promise<void> {
-  await vi.advanceTimersByTimeAsync(ms);
-  await scheduler.wait(15);
-}
+const usual: Pace = { gatherMs: 250, heartbeatMs: 10_000, openMs: 1_000, retryMs: 1 };
 
 describe("a recorder", () => {
-  it("sends what a quarter of a second brought, and says that it is there while the model is silent", async () => {
+  it("says that it is there while the model is silent, and sends what gathered", async () => {
     const { ctx, told, did } = fakeObject();
-    const recorder = await startRecorder(ctx, "openai");
+    const recorder = await startRecorder(ctx, "openai", { ...usual, heartbeatMs: 5 });
     expect(await recorder.isOpen).toBe(true);
-    await pass(25_000);
-    expect(told()).toEqual([
-      [null, "running"],
-      [null, "running"],
-    ]);
+    await vi.waitFor(() => expect(told().length).toBeGreaterThan(1));
+    expect(told()).toEqual(told().map(() => [null, "running"]));
     for (const word of ["a", "b", "c"]) recorder.number(event(word));
-    await pass(240);
-    expect(told()).toHaveLength(2);
-    await pass(20);
-    expect(told()[2]).toEqual([[1, 3], "running"]);
+    await vi.waitFor(() => expect(told().filter(([part]) => part)).toEqual([[[1, 3], "running"]]));
     recorder.number(event("d"));
     await recorder.end();
-    expect(told()[3]).toEqual([[4, 1], "ended"]);
-    await pass(60_000);
-    expect(told()).toHaveLength(4);
+    const all = told();
+    expect(all.at(-1)).toEqual([[4, 1], "ended"]);
+    await scheduler.wait(30);
+    expect(told()).toEqual(all);
     expect(did).toEqual(["open"]);
+  });
+
+  it("sends together what came before its time", async () => {
+    const { ctx, told } = fakeObject();
+    const recorder = await startRecorder(ctx, "openai", { ...usual, gatherMs: 40 });
+    for (const word of ["a", "b"]) recorder.number(event(word));
+    await scheduler.wait(1);
+    recorder.number(event("c"));
+    await vi.waitFor(() => expect(told()).toEqual([[[1, 3], "running"]]));
+    await recorder.end();
+    expect(told()[1]).toEqual([null, "ended"]);
   });
 
   it("sends a part again that was not confirmed", async () => {
     const { ctx, told, sent } = fakeObject((count) => count <= 2);
-    const recorder = await startRecorder(ctx, "openai");
+    const recorder = await startRecorder(ctx, "openai", usual);
     recorder.number(event("a"));
-    const ended = recorder.end();
-    for (let time = 0; time < 4; time += 1) await pass(500);
-    await ended;
+    await recorder.end();
     expect(sent()).toBe(3);
     expect(told()).toEqual([[[1, 1], "ended"]]);
   });
 
   it("never tells an end of a stream of which a part is lost", async () => {
     const { ctx, told, sent } = fakeObject((count) => count <= 4);
-    const recorder = await startRecorder(ctx, "openai");
+    const recorder = await startRecorder(ctx, "openai", { ...usual, gatherMs: 1 });
     recorder.number(event("a"));
-    await pass(250);
-    for (let time = 0; time < 4; time += 1) await pass(500);
+    await vi.waitFor(() => expect(sent()).toBe(4));
     expect(Buffer.from(recorder.number(event("b"))).toString()).toBe('data: "b"\nid: 2\n\n');
     await recorder.end();
-    await pass(60_000);
     expect([sent(), told()]).toEqual([4, []]);
   });
 
   it("says of one that grew too long that it did, once, and numbers it on", async () => {
     const { ctx, told } = fakeObject();
-    const recorder = await startRecorder(ctx, "openai");
+    const recorder = await startRecorder(ctx, "openai", { ...usual, gatherMs: 1 });
     recorder.number(event("x".repeat(600_000)));
-    await pass(250);
+    await vi.waitFor(() => expect(told()).toHaveLength(1));
     recorder.number(event("x".repeat(600_000)));
     expect(Buffer.from(recorder.number(event("y"))).toString()).toBe('data: "y"\nid: 3\n\n');
     await recorder.end();
-    await pass(20_000);
     expect(told()).toEqual([
       [[1, 1], "running"],
       [null, "too-long"],
@@ -112,11 +106,11 @@ describe("a recorder", () => {
 
   it("that waits for its object holds no more than its share of the memory", async () => {
     const { ctx, told } = fakeObject();
-    const many = await Promise.all(Array.from({ length: 18 }, () => startRecorder(ctx, "openai")));
+    const many = await Promise.all(Array.from({ length: 18 }, () => startRecorder(ctx, "openai", usual)));
     for (const recorder of many) recorder.number(event("x".repeat(1_000_000)));
     await Promise.all(many.map((recorder) => recorder.end()));
     expect(told()).toHaveLength(16);
-    const next = await startRecorder(ctx, "openai");
+    const next = await startRecorder(ctx, "openai", usual);
     next.number(event("a"));
     await next.end();
     expect(told()).toHaveLength(17);
@@ -124,17 +118,16 @@ describe("a recorder", () => {
 
   it("is not waited for where its object does not answer", async () => {
     const { ctx, told } = fakeObject(undefined, () => new Promise(() => undefined));
-    const recorder = await startRecorder(ctx, "openai");
-    await pass(1_000);
+    const recorder = await startRecorder(ctx, "openai", { ...usual, openMs: 5, heartbeatMs: 20 });
     expect(await recorder.isOpen).toBe(false);
-    await pass(60_000);
+    await scheduler.wait(40);
     expect(told()).toEqual([]);
   });
 
   it("of a request that failed is silent", async () => {
     const { ctx, told, did } = fakeObject();
-    await (await startRecorder(ctx, "openai")).discard();
-    await pass(60_000);
+    await (await startRecorder(ctx, "openai", { ...usual, heartbeatMs: 5 })).discard();
+    await scheduler.wait(20);
     expect([told(), did]).toEqual([[], ["open", "discard"]]);
   });
 });

@@ -3,7 +3,7 @@ import { evictDurableObject } from "cloudflare:test";
 import type OpenAI from "openai";
 import { APIError, BadRequestError, NotFoundError } from "openai";
 import type { ChatCompletionChunk } from "openai/resources/chat/completions";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Bindings } from "#core/env";
 import { resumableLimit } from "#core/limits";
 import { takeTokens } from "#durable/rate-limiter/client";
@@ -75,8 +75,6 @@ async function asked(person: Person, path: string, body: object, headers: Record
 }
 
 const idsOf = (text: string) => [...text.matchAll(/^id: (\d+)$/gm)].map((match) => Number(match[1]));
-
-afterEach(() => void vi.useRealTimers());
 
 describe("a stream that was asked to be resumable", () => {
   it("is read by OpenAI's client as any other, and again from any event, for the price of one", async () => {
@@ -314,7 +312,7 @@ describe("an object of a stream", () => {
   it("whose sender vanished ends in an error when that is sure, whatever had come", async () => {
     const person = await signUp();
     let appended = 0;
-    const { env } = watched(({ method }) => {
+    const { env, calls } = watched(({ method }) => {
       if (method === "append" && (appended += 1) > 1) throw new Error("killed");
     });
     const { api, settled } = clientOf(person.token, env);
@@ -322,7 +320,8 @@ describe("an object of a stream", () => {
     const { data, response } = await api.chat.completions.create(slow, resumable).withResponse();
     const whole = await textOf(data);
     await settled();
-    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 31_000 });
+    const object = bindings.STREAM_BUFFER.getByName(calls[0]?.name ?? "");
+    expect(await object.read({ after: 0, waitMs: 0, nowMs: Date.now() + 31_000 })).toMatchObject({ state: "lost" });
     let text = "";
     const reading = (async () => {
       for await (const chunk of await resumed(api, idOf(response))) text += chunk.choices[0]?.delta.content ?? "";
