@@ -6,7 +6,7 @@ import { registerJobs } from "#app/run-job";
 import { features } from "#app/features";
 import type { Bindings } from "#core/env";
 
-export { Hasher, Ledger, RateLimiter, SessionStore, StreamBuffer } from "#durable/index";
+export { Gate, Hasher, Ledger, RateLimiter, SessionStore, StreamBuffer } from "#durable/index";
 
 registerJobs(features.flatMap((feature) => feature.jobs ?? []));
 

@@ -41,7 +41,7 @@ export interface Ctx {
   settings: Settings;
   db: Database;
   files: R2Bucket;
-  objects: Pick<Bindings, "SESSION_STORE" | "RATE_LIMITER" | "LEDGER" | "HASHER" | "STREAM_BUFFER">;
+  objects: Pick<Bindings, "SESSION_STORE" | "RATE_LIMITER" | "LEDGER" | "HASHER" | "STREAM_BUFFER" | "GATE">;
   requestId: string;
   origin: Origin;
   actor: Actor;

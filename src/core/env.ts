@@ -7,6 +7,7 @@ import type { RateLimiter } from "#durable/rate-limiter/object";
 import type { Ledger } from "#durable/ledger/object";
 import type { Hasher } from "#durable/hasher/object";
 import type { StreamBuffer } from "#durable/stream-buffer/object";
+import type { Gate } from "#durable/gate/object";
 import { type ModelProviderSetting, readModelProviders } from "./model-providers.ts";
 import { readSearch, type SearchSetting } from "./search-setting.ts";
 import { type LogLevel, logLevels } from "./message-log.ts";
@@ -21,6 +22,7 @@ export interface Bindings {
   LEDGER: DurableObjectNamespace<Ledger>;
   HASHER: DurableObjectNamespace<Hasher>;
   STREAM_BUFFER: DurableObjectNamespace<StreamBuffer>;
+  GATE: DurableObjectNamespace<Gate>;
   CONVERSION_QUEUE: Queue<JobMessage>;
   TRANSCRIPTION_QUEUE: Queue<JobMessage>;
   DISTRIBUTION_QUEUE: Queue<JobMessage>;

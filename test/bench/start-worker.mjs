@@ -94,6 +94,7 @@ export async function startWorker({ entry, bindings = {}, bare = false }) {
             ["LEDGER", "Ledger"],
             ["HASHER", "Hasher"],
             ["STREAM_BUFFER", "StreamBuffer"],
+            ["GATE", "Gate"],
           ].map(([name, className]) => [name, { className, useSQLite: true }]),
         ),
         queueProducers: Object.fromEntries(queues.map((name) => [`${name.toUpperCase()}_QUEUE`, { queueName: name }])),

@@ -5,7 +5,7 @@ import { makeId, type IdKind } from "#core/ids";
 
 export const objects = env as unknown as Pick<
   Bindings,
-  "SESSION_STORE" | "RATE_LIMITER" | "LEDGER" | "HASHER" | "STREAM_BUFFER"
+  "SESSION_STORE" | "RATE_LIMITER" | "LEDGER" | "HASHER" | "STREAM_BUFFER" | "GATE"
 >;
 
 export function freshId(kind: IdKind): string {

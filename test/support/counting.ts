@@ -71,6 +71,7 @@ export function countingBindings(): { env: Bindings; counts: Counts; reset(): vo
     LEDGER: namespace(bindings.LEDGER),
     HASHER: namespace(bindings.HASHER),
     STREAM_BUFFER: namespace(bindings.STREAM_BUFFER),
+    GATE: namespace(bindings.GATE),
   };
   return { env, counts, reset: () => Object.assign(counts, { database: 0, objects: 0, files: 0 }) };
 }

@@ -49,5 +49,6 @@ export function slowBindings(env: Bindings, delayMs: number): Bindings {
     LEDGER: namespace(env.LEDGER),
     HASHER: namespace(env.HASHER),
     STREAM_BUFFER: namespace(env.STREAM_BUFFER),
+    GATE: namespace(env.GATE),
   };
 }
