@@ -1,5 +1,5 @@
 /**
- * Makes dist/trimmed: the Stripe SDK and the passkey library without the parts that nothing of ours reaches. What stays is their own code,
+ * Makes dist/trimmed: the Stripe SDK, the passkey library and mediabunny without the parts that nothing of ours reaches. What stays is their own code,
  * file by file. What is left out throws when it is used, and has no type, so that a change of ours that needs it is noticed at once.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -12,11 +12,13 @@ interface Library {
   source: string;
   types: string;
   package: string;
-  /** Files of its esm folder that are left out. */
+  /** Where its modules are; `esm` unless told. */
+  modules?: string;
+  /** Files of that folder that are left out. */
   leftOut: (file: string) => boolean;
-  /** What is read in place of a file of its esm folder; it imports relative to our own folder. */
+  /** What is read in place of a file of that folder; it imports relative to our own folder. */
   replaced?: Record<string, string>;
-  /** Files of its esm folder that have to be met: a version that no longer has them needs this list to be read again. */
+  /** Files of that folder that have to be met: a version that no longer has them needs this list to be read again. */
   known: readonly string[];
   /** Packages that nothing of what stays may ask for. */
   unwanted: RegExp;
@@ -69,6 +71,9 @@ const attestationFiles = [
 ];
 const signatureFile = "helpers/iso/isoCrypto/unwrapEC2Signature.js";
 
+const media = `BufferTarget, CustomSource, EncodedAudioPacketSource, EncodedPacket, EncodedPacketSink, FLAC, FlacOutputFormat, Input,
+  Logging, LogLevel, MP4, Mp4OutputFormat, OGG, OggOutputFormat, Output, QTFF, WEBM, WebMOutputFormat`;
+
 const libraries: Record<string, Library> = {
   stripe: {
     source: 'export { Stripe } from "stripe";',
@@ -99,6 +104,17 @@ export declare const Stripe: Pick<typeof Whole, "createFetchHttpClient" | "creat
     known: [...attestationFiles, signatureFile],
     unwanted: /^(@peculiar\/|asn1js$|reflect-metadata$)/,
   },
+  mediabunny: {
+    source: `export { ${media} } from "mediabunny";`,
+    types: `export { ${media}, type AudioCodec, type InputAudioTrack } from "mediabunny";
+`,
+    package: "mediabunny",
+    modules: "dist/modules/src",
+    leftOut: () => false,
+    // Ours come from ranges and go into memory: no file system.
+    known: ["source.js", "target.js"],
+    unwanted: /^node:/,
+  },
 };
 
 /** A client of Stripe makes one of each of its resources, so making one has to be possible; everything else throws. */
@@ -119,7 +135,7 @@ export function exportedNames(path: string): string[] {
 
 /** `met` takes each file of the package that was read. */
 function trimming(library: Library, met: Set<string>): Plugin {
-  const start = `/node_modules/${library.package}/esm/`;
+  const start = `/node_modules/${library.package}/${library.modules ?? "esm"}/`;
   return {
     name: "trim",
     setup(plugin) {
