@@ -94,3 +94,25 @@ describe("a caller who leaves a stream that goes on", () => {
     expect(tape.hasEnded()).toBe(recorder !== null);
   });
 });
+
+describe("a caller who leaves on reading that a stream broke", () => {
+  it("has not left before it did: the stream failed", async () => {
+    const { open } = silentStream();
+    const left = Promise.withResolvers<void>();
+    const source = { next: () => Promise.reject(new Error("broken")), cancel: () => left.promise };
+    const caller = new AbortController();
+    const broken = { ...open, source };
+    const { response, ended } = relay(systemContext() as never, broken, {
+      ...rules,
+      recorder: null,
+      signal: caller.signal,
+    });
+    const reader = response.body?.getReader();
+    const read = async () => Buffer.from((await reader?.read())?.value ?? []).toString();
+    expect(await read()).toContain("Hello");
+    expect(await read()).toContain("model_stream_broken");
+    caller.abort();
+    left.resolve();
+    expect(await ended).toMatchObject({ isCut: true, isCancelled: false });
+  });
+});
