@@ -9,6 +9,11 @@ export interface Log {
 
 const secretName =
   /password|secret|token|authorization|cookie|api.?key|keyhex|masterkey|signature|private|phc|dataKey/i;
+/** Does a member's name say that it holds a secret? */
+export function isSecretName(name: string): boolean {
+  return secretName.test(name);
+}
+
 /** What a failed query was called with, which the ORM adds to its message: names and addresses of people. */
 const queryValues = /\nparams: [\s\S]*?(?=\n {4}at |$)/g;
 const secretValue = /\b(?:ovt_(?:live|test)_|ovs_|ovr_|eyJ)[\w.-]{8,}|X-Amz-Signature=[0-9a-f]+/g;
@@ -26,7 +31,7 @@ export function redact(value: unknown, depth = 0): unknown {
       .slice(0, 50)
       .map(([name, item]) => [
         name,
-        secretName.test(name) && typeof item !== "boolean" ? "[redacted]" : redact(item, depth + 1),
+        isSecretName(name) && typeof item !== "boolean" ? "[redacted]" : redact(item, depth + 1),
       ]),
   );
 }

@@ -2,6 +2,7 @@
  * What was said, made fit to be kept: redacted, without the bytes of pictures and sounds, and cut. Of a conversation the last messages are kept, because
  * they are what the answer answers.
  */
+import { isSecretName } from "#core/log";
 import { redactedStart } from "#lib/redact-text";
 
 /** Characters of what was asked, and as many of what was answered. */
@@ -53,21 +54,27 @@ function fit(value: unknown, room: Room, depth: number): unknown {
     room.isCut = true;
     return null;
   }
-  if (Array.isArray(value)) {
-    const items: unknown[] = [];
-    for (const item of value) {
-      if (!takeMember(room, items.length)) break;
-      items.push(fit(item, room, depth + 1));
-    }
-    return items;
+  return Array.isArray(value) ? fitItems(value, room, depth + 1) : fitMembers(value, room, depth + 1);
+}
+
+function fitItems(items: readonly unknown[], room: Room, depth: number): unknown[] {
+  const kept: unknown[] = [];
+  for (const item of items) {
+    if (!takeMember(room, kept.length)) break;
+    kept.push(fit(item, room, depth));
   }
-  const members: [string, unknown][] = [];
-  for (const [name, member] of Object.entries(value)) {
-    if (!takeMember(room, members.length)) break;
+  return kept;
+}
+
+function fitMembers(members: object, room: Room, depth: number): Record<string, unknown> {
+  const kept: [string, unknown][] = [];
+  for (const [name, member] of Object.entries(members)) {
+    if (!takeMember(room, kept.length)) break;
     room.left -= name.length;
-    members.push([name.slice(0, maxNameLength), fit(member, room, depth + 1)]);
+    const isSecret = typeof member === "string" && isSecretName(name);
+    kept.push([redactedStart(name, maxNameLength).text, isSecret ? "[secret]" : fit(member, room, depth)]);
   }
-  return Object.fromEntries(members);
+  return Object.fromEntries(kept);
 }
 
 const bytesInText = /^(?:data:[\w.+-]+\/[\w.+-]+;base64,|[A-Za-z0-9+/=_-]{512})/;

@@ -16,10 +16,13 @@ const maxCharacters = 8_000_000;
 /** A message holds 128 KB (Cloudflare, limits of queues). */
 const maxMessageBytes = 110_000;
 const maxMessageEntries = 100;
+/** While the queue takes nothing, not each request tries it anew. */
+const restMs = 5_000;
 
 let waiting: MessageEntry[] = [];
 let characters = 0;
 let leftOut = 0;
+let failedAtMs = -restMs;
 const timer = laterTimer();
 
 const lengthOf = ({ messages }: MessageEntry) => messages.length + 600;
@@ -35,7 +38,8 @@ function hold(entry: MessageEntry): void {
 
 export function gather(ctx: GatherCtx, entry: MessageEntry): void {
   hold(entry);
-  if (waiting.length >= manyEntries || characters >= manyCharacters) return ctx.later(send(ctx));
+  const isMany = waiting.length >= manyEntries || characters >= manyCharacters;
+  if (isMany && ctx.now() - failedAtMs >= restMs) return ctx.later(send(ctx));
   timer.start(ctx, () => send(ctx));
 }
 
@@ -63,6 +67,7 @@ async function send(ctx: GatherCtx): Promise<void> {
       sent += messageLogs.length;
     }
   } catch (error) {
+    failedAtMs = ctx.now();
     giveBack(taken.slice(sent));
     throw error;
   }

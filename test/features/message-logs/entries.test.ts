@@ -220,7 +220,7 @@ describe("contents", () => {
       model: "gpt-4o-mini",
       messages: [
         { role: "system", content: "no. ".repeat(2_500) },
-        { role: "assistant", content: `Use ${key}` },
+        { role: "assistant", content: `Use ${key}`, "a@example.com": 1, password: "plain" } as never,
         {
           role: "user",
           content: [
@@ -236,7 +236,7 @@ describe("contents", () => {
     expect(isCut).toBe(true);
     expect(response).not.toBe("");
     expect(request.slice(-2)).toEqual([
-      { role: "assistant", content: "Use [key]" },
+      { role: "assistant", content: "Use [key]", "[email]": 1, password: "[secret]" },
       {
         role: "user",
         content: [

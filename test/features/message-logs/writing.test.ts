@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { consume } from "#app/queue";
 import type { Bindings } from "#core/env";
 import { purgeOld, writeEntries } from "#features/message-logs/service";
-import { packed } from "#features/message-logs/gather";
+import { gather, packed, takeHeld } from "#features/message-logs/gather";
 import { countingBindings } from "#test/support/counting";
 import { bindings, signUp, systemContext } from "#test/support/harness";
 import { clientOf } from "../chat/client.ts";
@@ -77,6 +77,31 @@ describe("on its way", () => {
     expect((await person.call("DELETE", "/v1/users/account", { body: { password } })).status).toBe(200);
     await writeEntries(systemContext(), [entryOf(person)]);
     expect(await rowsOf(person.userId)).toEqual([]);
+  });
+
+  it("entries wait while the queue takes nothing, and it is not tried anew by each request", async () => {
+    const person = await signUp();
+    takeHeld();
+    const tried: number[] = [];
+    let nowMs = Date.now() + 100_000;
+    const tell = async () => {
+      tried.push(nowMs);
+      throw new Error("the queue is not there");
+    };
+    const works: Promise<unknown>[] = [];
+    const later = (work: Promise<unknown>) => void works.push(work.catch(() => undefined));
+    const ctx = { ...systemContext(), tell, later, now: () => nowMs };
+    const gatherMany = async (entries: number) => {
+      for (let count = 0; count < entries; count += 1) gather(ctx, entryOf(person));
+      await Promise.all(works.splice(0));
+    };
+    await gatherMany(500);
+    await gatherMany(20);
+    nowMs += 5_000;
+    await gatherMany(1);
+    expect(tried).toEqual([nowMs - 5_000, nowMs]);
+    await gatherMany(2_000);
+    expect(takeHeld()).toHaveLength(2_000);
   });
 
   it("a message holds as many as a queue takes", async () => {
