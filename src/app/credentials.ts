@@ -37,6 +37,7 @@ export interface SignedIn {
   /** Of the API key that asks, beside what its plan allows. */
   keyLimits?: readonly NamedLimit[];
   keyBudgets?: readonly KeyBudget[];
+  keyModels?: readonly string[];
 }
 
 /** What is asked for: the operation, and the workspace when the operation's own path names it. */
@@ -126,6 +127,7 @@ async function byApiKey(ctx: Ctx, { text, fresh, workspaceId }: Presented): Prom
     messageLog: key.messageLog,
     keyLimits: key.limits,
     keyBudgets: key.budgets,
+    keyModels: key.allowedModels,
   };
 }
 

@@ -6,6 +6,7 @@ import auditLog from "#features/audit-log/index";
 import billing from "#features/billing/index";
 import chat from "#features/chat/index";
 import conversions from "#features/conversions/index";
+import guardrails from "#features/guardrails/index";
 import jobs from "#features/jobs/index";
 import media from "#features/media/index";
 import messageLogs from "#features/message-logs/index";
@@ -41,6 +42,7 @@ export const features: readonly Feature[] = [
   notifications,
   webhooks,
   models,
+  guardrails,
   chat,
   tokens,
   prompts,

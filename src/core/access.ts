@@ -45,6 +45,8 @@ export const permissions = {
   "message-logs:write": { roles: everyone, fresh: true },
   "provider-keys:read": { roles: admins, fresh: true },
   "provider-keys:write": { roles: admins, fresh: true },
+  "guardrails:read": { roles: everyone },
+  "guardrails:write": { roles: admins, fresh: true },
 } as const satisfies Record<string, PermissionRule>;
 
 export type Permission = keyof typeof permissions;

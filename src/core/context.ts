@@ -81,6 +81,8 @@ export interface WorkspaceCtx extends Ctx {
   keyBudgets?: readonly KeyBudget[];
   /** How much of its model requests the workspace has kept at most; metadata unless said. */
   messageLog?: LogLevel;
+  /** Patterns of the models that the API key may use. */
+  keyModels?: readonly string[];
   /** What the person may do and use, when it is a sub-user. */
   subUser?: SubUserGrant;
 }

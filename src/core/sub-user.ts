@@ -88,11 +88,6 @@ export function isEndpointAllowed(grant: SubUserGrant, operation: { name: string
   );
 }
 
-/** Is the model among those that the grant names? */
-export function isModelAllowed(grant: SubUserGrant, model: string): boolean {
-  return matchesAny(grant.permissions.allowed_models, model);
-}
-
 /** Is the text one of the patterns, in which `*` stands for any run of characters? */
 export function matchesAny(patterns: readonly string[], text: string): boolean {
   return patterns.some((pattern) => matches(pattern, text));

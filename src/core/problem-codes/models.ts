@@ -12,6 +12,16 @@ export const modelProblems = {
     title: "The model is not among those that you may use",
     suggestion: "Use a model of GET /v1/models, or ask an admin of the workspace.",
   },
+  "guardrail-blocked": {
+    status: 422,
+    title: "A rule of the workspace does not let this through",
+    suggestion: "Change what the rule named here is about, or ask an admin of the workspace; see GET /v1/guardrails.",
+  },
+  "guardrails-changed": {
+    status: 409,
+    title: "The guardrails have been changed since they were read",
+    suggestion: "Read them again, and send the change with their version.",
+  },
   "model-capability-missing": {
     status: 400,
     title: "The model cannot do this",

@@ -1,6 +1,7 @@
 /** Who may make which key, and change it to what: nobody hands out more than they may do themselves, and no key outgrows its maker. */
 import { mayDo, type Permission } from "#core/access";
 import type { WorkspaceCtx } from "#core/context";
+import { areWithin } from "#core/model-patterns";
 import { Problem } from "#core/problem";
 import type { KeyMode } from "./key-format.ts";
 import { isNarrower } from "./rules.ts";
@@ -68,6 +69,16 @@ export function addressesWithin(maker: ApiKeyRow | null, wanted: string[] | unde
   return addresses;
 }
 
+/** The models that were asked for or, left out, those of the maker. A sub-user's own list holds at each use, too. */
+export function modelsWithin(ctx: WorkspaceCtx, maker: ApiKeyRow | null, wanted: string[] | undefined): string[] {
+  const most = maker?.allowedModels ?? ["*"];
+  const own = ctx.subUser?.permissions.allowed_models ?? ["*"];
+  if (wanted === undefined) return most;
+  if (!areWithin(wanted, most) || !areWithin(wanted, own))
+    throw beyond("Only models that you may use yourself.", { allowedModels: areWithin(wanted, most) ? own : most });
+  return wanted;
+}
+
 /** The key's text, or its being switched on again, is worth all that it may do: that has to be within what the asker may do. */
 export function requireWithin(ctx: WorkspaceCtx, maker: ApiKeyRow | null, row: ApiKeyRow): void {
   refuseEscalation(ctx, row.scopes);
@@ -76,6 +87,7 @@ export function requireWithin(ctx: WorkspaceCtx, maker: ApiKeyRow | null, row: A
   if (maker.expiresAt !== null && (row.expiresAt === null || row.expiresAt > maker.expiresAt))
     throw beyond("The key lives longer than the key that asks.");
   if (!isNarrower(row.allowedAddresses, maker.allowedAddresses)) throw beyond("Only addresses of the key that asks.");
+  if (!areWithin(row.allowedModels, maker.allowedModels)) throw beyond("Only models of the key that asks.");
 }
 
 type Restrictions = Pick<ApiKeyRow, "limits" | "budgets" | "expiresAt" | "allowedAddresses">;

@@ -6,13 +6,14 @@ import { commitWithJobs } from "#core/job";
 import { readCursor, toPage, type PageQuery } from "#core/page";
 import { Problem } from "#core/problem";
 import { webhookEvent } from "#features/webhooks/service";
-import { forgetUnknown, hashOfImported } from "./check.ts";
+import { forgetKeys, forgetUnknown, hashOfImported } from "./check.ts";
 import { type KeyMode, makeKey } from "./key-format.ts";
 import {
   addressesWithin,
   askingKey,
   endWithin,
   mayGrant,
+  modelsWithin,
   modeOf,
   refuseEscalation,
   refuseMultiplying,
@@ -31,7 +32,7 @@ const maxKeys = 100;
 const dayMs = 86_400_000;
 
 export function toApiKey(row: ApiKeyRow) {
-  const { id, name, mode, kind, start, scopes, enabled, limits, budgets, allowedAddresses, metadata, userId } = row;
+  const { id, name, mode, kind, start, scopes, enabled, limits, budgets, metadata, userId } = row;
   const iso = (at: number | null) => (at === null ? null : new Date(at).toISOString());
   return {
     id,
@@ -44,7 +45,8 @@ export function toApiKey(row: ApiKeyRow) {
     enabled,
     limits,
     budgets,
-    allowedAddresses,
+    allowedAddresses: row.allowedAddresses,
+    allowedModels: row.allowedModels,
     metadata,
     expiresAt: iso(row.expiresAt),
     rotatedAt: iso(row.rotatedAt),
@@ -74,6 +76,7 @@ export async function createKey(ctx: WorkspaceCtx, given: CreateKey) {
     limits: given.limits ?? [],
     budgets: given.budgets ?? [],
     allowedAddresses: addressesWithin(maker, given.allowedAddresses),
+    allowedModels: modelsWithin(ctx, maker, given.allowedModels),
     metadata: given.metadata ?? null,
     rotatedAt: null,
     lastUsedAt: null,
@@ -152,6 +155,7 @@ export async function changeKey(ctx: WorkspaceCtx, id: string, change: ChangeKey
   const next = changed(before, change);
   if (change.scopes) refuseEscalation(ctx, change.scopes);
   requireRestrictions(maker, before, next);
+  if (change.allowedModels) modelsWithin(ctx, maker, change.allowedModels);
   // What works again or for longer is worth as much as a new key.
   const isRevived = (next.enabled && !before.enabled) || isLater(next.expiresAt, before.expiresAt);
   if (isRevived) requireWithin(ctx, maker, { ...before, ...next });
@@ -162,14 +166,15 @@ export async function changeKey(ctx: WorkspaceCtx, id: string, change: ChangeKey
       details: { before: shownInTrail(before), after: shownInTrail({ ...before, ...next }) },
     }),
   ]);
+  forgetKeys({ workspaceId: ctx.workspaceId, userId: before.userId });
   return toApiKey({ ...before, ...next });
 }
 
 function changed(before: ApiKeyRow, { expiresAt, ...given }: ChangeKey) {
   const rest = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const { name, scopes, enabled, limits, budgets, allowedAddresses, metadata } = { ...before, ...rest };
+  const { name, scopes, enabled, limits, budgets, allowedAddresses, allowedModels, metadata } = { ...before, ...rest };
   const end = expiresAt === undefined ? before.expiresAt : expiresAt === null ? null : Date.parse(expiresAt);
-  return { name, scopes, enabled, limits, budgets, allowedAddresses, metadata, expiresAt: end };
+  return { name, scopes, enabled, limits, budgets, allowedAddresses, allowedModels, metadata, expiresAt: end };
 }
 
 function isLater(next: number | null, before: number | null): boolean {

@@ -3,6 +3,7 @@ import * as z from "zod";
 import { type Output, shape } from "#core/shape";
 import { permissionNames } from "#core/access";
 import { budgetMeters, budgetPeriods } from "#core/limits";
+import { modelPatterns } from "#core/model-patterns";
 import { pageOf } from "#core/page";
 import { readRange } from "#lib/network-address";
 import { isImportedKind, outcomes } from "./rules.ts";
@@ -58,6 +59,12 @@ const allowedAddresses = () =>
       description: "Addresses or ranges (CIDR) that the key may come from; empty: any.",
       example: ["203.0.113.0/24"],
     });
+const allowedModels = () =>
+  modelPatterns().meta({
+    description:
+      "Models that the key may use: ids, or patterns in which `*` stands for anything. Its maker's own hold, too.",
+    example: ["gpt-4o*"],
+  });
 const metadata = () =>
   z
     .record(z.string().max(100), z.unknown())
@@ -87,6 +94,7 @@ export const createKeyBody = shape(() =>
       limits: limits().optional(),
       budgets: budgets().optional(),
       allowedAddresses: allowedAddresses().optional(),
+      allowedModels: allowedModels().optional(),
       metadata: metadata().optional(),
       importedKey: z
         .string()
@@ -112,6 +120,7 @@ export const changeKeyBody = shape(() =>
       limits: limits(),
       budgets: budgets(),
       allowedAddresses: allowedAddresses(),
+      allowedModels: allowedModels(),
       metadata: metadata().nullable(),
     })
     .partial()
@@ -176,6 +185,7 @@ const members = () => ({
   limits: limits(),
   budgets: budgets(),
   allowedAddresses: z.array(z.string()),
+  allowedModels: z.array(z.string()),
   metadata: z.record(z.string(), z.unknown()).nullable(),
   expiresAt: z.string().nullable(),
   rotatedAt: z.string().nullable(),

@@ -25,6 +25,7 @@ const checkedColumns = {
   limits: apiKeys.limits,
   budgets: apiKeys.budgets,
   allowedAddresses: apiKeys.allowedAddresses,
+  allowedModels: apiKeys.allowedModels,
   lastUsedAt: apiKeys.lastUsedAt,
   plan: workspaces.plan,
   overrides: workspaces.limitOverrides,
@@ -223,6 +224,12 @@ export async function listUses(db: Database, keyId: string, fromDay: string): Pr
 
 export function purgeUses(db: Database, beforeDay: string): Statement {
   return db.delete(keyUses).where(lt(keyUses.day, beforeDay));
+}
+
+/** Which models the key may use by now, also one that has ended since; null: there never was one. */
+export async function readKeyModels(ctx: { db: Database }, id: string): Promise<string[] | null> {
+  const [row] = await ctx.db.select({ models: apiKeys.allowedModels }).from(apiKeys).where(eq(apiKeys.id, id));
+  return row?.models ?? null;
 }
 
 export async function readMetadata(db: Database, id: string): Promise<Record<string, unknown> | null> {

@@ -31,6 +31,8 @@ export const apiKeys = sqliteTable(
     budgets: text("budgets", { mode: "json" }).$type<KeyBudget[]>().notNull().default([]),
     /** Ranges of addresses that it may come from; empty: any. */
     allowedAddresses: text("allowed_addresses", { mode: "json" }).$type<string[]>().notNull().default([]),
+    /** Ids of models or patterns of them (`*` for any run of characters). */
+    allowedModels: text("allowed_models", { mode: "json" }).$type<string[]>().notNull().default(["*"]),
     /** What the owner notes about it: a JSON object. */
     metadata: text("metadata", { mode: "json" }).$type<Record<string, unknown>>(),
     rotatedAt: integer("rotated_at"),

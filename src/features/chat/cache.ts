@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { isObject, type JsonObject } from "#adapters/llm/dialect";
 import type { WorkspaceCtx } from "#core/context";
 import { Problem } from "#core/problem";
+import type { Guard } from "#features/guardrails/service";
 import type { Operation } from "./operations.ts";
 
 const maxEntryBytes = 1_048_576;
@@ -40,9 +41,15 @@ export const closed: Slot = { key: null, forSeconds: 0 };
  */
 export function slotOf(
   ctx: WorkspaceCtx,
-  asked: { operation: Operation; body: JsonObject; request: Request; showsUsage: boolean },
+  asked: {
+    operation: Operation;
+    body: JsonObject;
+    request: Request;
+    showsUsage: boolean;
+    guard: Pick<Guard, "version"> | null;
+  },
 ): Slot {
-  const { operation, body, request, showsUsage } = asked;
+  const { operation, body, request, showsUsage, guard } = asked;
   const wish = request.headers.get("x-overtone-cache");
   if (wish === null || wish === "off") return closed;
   if (wish !== "on" && wish !== "any-temperature")
@@ -51,7 +58,9 @@ export function slotOf(
   if (hasChance && wish === "on") return closed;
   const way = body["stream"] === true ? `stream ${showsUsage}` : "plain";
   const said = JSON.stringify(sorted(Object.fromEntries(Object.entries(body).filter(([name]) => !beside.has(name)))));
-  const hash = createHash("sha256").update(`${version}\n${operation.name}\n${way}\n${said}`).digest("hex");
+  // An answer that older guardrails let through is another one.
+  const rules = guard ? ` ${guard.version}` : "";
+  const hash = createHash("sha256").update(`${version}${rules}\n${operation.name}\n${way}\n${said}`).digest("hex");
   // The workspace is in the key: no request of another one can ever name the entry.
   const key = new Request(`https://model-answers.invalid/${ctx.workspaceId}/${hash}`);
   return { key, forSeconds: secondsOf(request) };

@@ -1,10 +1,13 @@
 /** Pictures made out of others, which come in a form and are passed on as they arrive. */
+import type { TokenUsage } from "#adapters/llm/contract";
 import type { WorkspaceCtx } from "#core/context";
 import { Problem } from "#core/problem";
+import { type Guard, guardOf, letThrough } from "#features/guardrails/service";
 import { budgetHeaders, servedHeaders, usageInfoOf, withUsageInfo } from "./bill-shown.ts";
+import { aboutTold } from "./note.ts";
 import { operations, pictureTokensMax } from "./operations.ts";
-import { readPlain } from "./plain-answer.ts";
-import { askForMedia, tokensCount } from "./serve-media.ts";
+import { type PlainAnswer, readPlain } from "./plain-answer.ts";
+import { askForMedia, type MediaAnswer, tokensCount } from "./serve-media.ts";
 import { type TakenForm, takeForm } from "./taken-form.ts";
 
 const maxImages = 16;
@@ -19,7 +22,8 @@ const rules = {
 const tokensPerPicture = { usual: 1_600, high: 6_600 };
 
 export async function editImages(ctx: WorkspaceCtx, request: Request): Promise<Response> {
-  const form = await takeForm(ctx, request, rules);
+  const guard = await guardOf(ctx);
+  const form = await takeForm(ctx, request, { ...rules, reads: guard?.field });
   try {
     const { fields } = form;
     requireWishes(form);
@@ -44,17 +48,27 @@ export async function editImages(ctx: WorkspaceCtx, request: Request): Promise<R
       count: tokensCount,
       begin: readPlain(operation),
     });
-    const usage = answered.begun.usage ?? most;
-    const bill = answered.billOf(usage);
-    answered.settle(usage);
-    const headers = { "cache-control": "no-store", ...servedHeaders(answered), ...budgetHeaders(bill) };
-    const text = withUsageInfo(answered.begun.text, usageInfoOf(answered.target.provider, bill));
-    return new Response(text, { headers: { ...headers, "content-type": "application/json" } });
+    return toldAs(answered, guard, most);
   } catch (error) {
     throw form.failure() ?? error;
   } finally {
     form.discard();
   }
+}
+
+/** Charges the pictures, and gives them as far as the workspace's rules let what is said with them through. */
+function toldAs(answered: MediaAnswer<PlainAnswer>, guard: Guard | null, most: TokenUsage): Response {
+  const usage = answered.begun.usage ?? most;
+  const bill = answered.billOf(usage);
+  const told = letThrough(guard, answered.begun);
+  const about = aboutTold(told, () => null);
+  answered.settle(usage, about);
+  if (told instanceof Problem) throw told;
+  const text = withUsageInfo(told, usageInfoOf(answered.target.provider, bill));
+  const served = { ...servedHeaders(answered), ...guard?.headers(), ...budgetHeaders(bill) };
+  return new Response(text, {
+    headers: { "cache-control": "no-store", ...served, "content-type": "application/json" },
+  });
 }
 
 function requireWishes({ fields, fileCount }: TakenForm): void {

@@ -2,7 +2,7 @@
 import type { Target, TokenUsage } from "#adapters/llm/contract";
 import type { JsonObject } from "#adapters/llm/dialect";
 import type { WorkspaceCtx } from "#core/context";
-import type { LogLevel, RequestStatus } from "#core/message-log";
+import { leastLevel, type LogLevel, type RequestStatus } from "#core/message-log";
 import { Problem, type ProblemCode, problemKinds } from "#core/problem";
 import { type LoggedRequest, logRequest } from "#features/message-logs/service";
 import { costMicroUsd, listCostMicroUsd } from "#features/models/service";
@@ -34,12 +34,22 @@ export interface Answer {
   end: "whole" | "cut" | "left";
   /** Asked for only where contents are kept. */
   words(): string | null;
+  /** It was answered, and the workspace's rules did not let the answer through. */
+  refusal?: Problem | null;
+}
+
+/** Of an answer as it may be told, or of why it may not. */
+export function aboutTold(
+  told: string | Problem,
+  wordsOf: (text: string) => string | null,
+): Pick<Answer, "words" | "refusal"> {
+  return told instanceof Problem ? { words: () => null, refusal: told } : { words: () => wordsOf(told) };
 }
 
 const statuses = { whole: "succeeded", cut: "cut", left: "cancelled" } as const satisfies Record<string, RequestStatus>;
 
 /** Hears of every answer of a provider. */
-export function noteAnswer(ctx: WorkspaceCtx, begun: Begun, { target, usage, end, words }: Answer): void {
+export function noteAnswer(ctx: WorkspaceCtx, begun: Begun, { target, usage, end, words, refusal }: Answer): void {
   const durationMs = ctx.now() - begun.begunMs;
   if (target.ownKeyId !== null)
     noteOwnKeyUse(ctx, {
@@ -56,11 +66,17 @@ export function noteAnswer(ctx: WorkspaceCtx, begun: Begun, { target, usage, end
     ...(usage ? measuredOf(usage) : unused),
     model: target.publicModel,
     provider: target.provider,
-    status: statuses[end],
-    errorCode: end === "cut" ? ("model-stream-broken" satisfies ProblemCode) : null,
-    httpStatus: 200,
+    ...outcomeOf(end, refusal ?? null),
     costMicroUsd: usage ? costMicroUsd(target, usage) : 0,
   });
+}
+
+/** A stream that is refused in its middle is one that was cut. */
+function outcomeOf(end: Answer["end"], refusal: Problem | null) {
+  const brokenBy: ProblemCode | null = end === "cut" ? "model-stream-broken" : null;
+  const errorCode = refusal?.code ?? brokenBy;
+  if (refusal && end === "whole") return { status: "failed", httpStatus: refusal.status, errorCode } as const;
+  return { status: statuses[end], httpStatus: 200, errorCode };
 }
 
 /** Hears of every request that was answered from the cache. */
@@ -76,8 +92,10 @@ export function noteCached(
 /** Hears of every request that nobody answered. */
 export function noteFailure(ctx: WorkspaceCtx, begun: Begun, error: unknown): void {
   const code = codeOf(begun, error);
+  // What the workspace's rules keep from being sent is not kept here either.
+  const level = code === "guardrail-blocked" ? leastLevel(begun.level, "metadata") : begun.level;
   logRequest(ctx, {
-    ...logged(begun, { durationMs: ctx.now() - begun.begunMs, words: () => null }),
+    ...logged({ ...begun, level }, { durationMs: ctx.now() - begun.begunMs, words: () => null }),
     status: code === null ? "cancelled" : "failed",
     errorCode: code,
     httpStatus: code === null ? null : problemKinds[code].status,

@@ -1,11 +1,13 @@
 /** What was said in a recording, and its translation. The recording comes in a form and is passed on as it arrives, or lies in the workspace's files. */
 import type { WorkspaceCtx } from "#core/context";
 import { Problem } from "#core/problem";
+import { type Guard, guardOf, letThrough } from "#features/guardrails/service";
 import { getFile } from "#features/media/service";
 import type { Outgoing } from "./attempt.ts";
 import { budgetHeaders, servedHeaders, usageInfoOf, withUsageInfo } from "./bill-shown.ts";
 import { openFormWriter, lineEnd, type FormWriter, streamOf } from "./form-parts.ts";
 import { recordingBody } from "./media-shapes.ts";
+import { aboutTold } from "./note.ts";
 import { operations } from "./operations.ts";
 import { readJson } from "./read-json.ts";
 import { type Recorded, secondsLikely, secondsMax } from "./recorded.ts";
@@ -34,7 +36,10 @@ export async function hear(
   request: Request,
 ): Promise<Response> {
   const isForm = /^multipart\/form-data/i.test(request.headers.get("content-type") ?? "");
-  const recording = isForm ? await takeForm(ctx, request, rules) : await ofFile(ctx, request);
+  const guard = await guardOf(ctx);
+  const recording = isForm
+    ? await takeForm(ctx, request, { ...rules, reads: guard?.field })
+    : await ofFile(ctx, request, guard);
   try {
     const { model, format } = wishesOf(recording.fields);
     const longest = usageOfSeconds(secondsMax(recording), { estimated: true });
@@ -49,13 +54,19 @@ export async function hear(
       count: secondsCount,
       begin: readTranscript({ isText: format !== "json" && format !== "verbose_json" }),
     });
-    const { text, type, isJson, usage: told } = answered.begun;
+    const { text: heard, type, isJson, usage: counted } = answered.begun;
     const passed = { ...recording, sizeBytes: recording.passedBytes() };
-    const usage = told ?? usageOfSeconds(secondsLikely(passed), { estimated: true });
+    const usage = counted ?? usageOfSeconds(secondsLikely(passed), { estimated: true });
     const bill = answered.billOf(usage);
-    answered.settle(usage, { words: () => (isJson ? wordsOfAnswer(text) : text) });
-    const shown = isJson ? withUsageInfo(text, usageInfoOf(answered.target.provider, bill)) : text;
-    const headers = { "cache-control": "no-store", ...servedHeaders(answered), ...budgetHeaders(bill) };
+    const told = letThrough(guard, { text: heard, usage, isJson });
+    answered.settle(
+      usage,
+      aboutTold(told, (text) => (isJson ? wordsOfAnswer(text) : text)),
+    );
+    if (told instanceof Problem) throw told;
+    const shown = isJson ? withUsageInfo(told, usageInfoOf(answered.target.provider, bill)) : told;
+    const served = { ...servedHeaders(answered), ...guard?.headers(), ...budgetHeaders(bill) };
+    const headers = { "cache-control": "no-store", ...served };
     return new Response(shown, { headers: { ...headers, "content-type": type } });
   } catch (error) {
     // A form that broke off makes the provider's call fail, too: the form's fault is the one to tell.
@@ -82,8 +93,9 @@ function invalid(param: string, detail: string): Problem {
 }
 
 /** Throws `file-not-found`, alike for unknown and foreign files. */
-async function ofFile(ctx: WorkspaceCtx, request: Request): Promise<Recording> {
-  const { fileId, ...fields } = await readJson(request, recordingBody);
+async function ofFile(ctx: WorkspaceCtx, request: Request, guard: Guard | null): Promise<Recording> {
+  const { fileId, ...given } = await readJson(request, recordingBody);
+  const fields = guard ? guard.asked(given) : given;
   const row = await getFile(ctx, fileId);
   const beginning = await ctx.files.get(row.r2Key, { range: { offset: 0, length: headBytes } });
   if (!beginning) throw new Problem("file-not-found");

@@ -4,6 +4,8 @@
  */
 import type { TokenUsage } from "#adapters/llm/contract";
 import type { WorkspaceCtx } from "#core/context";
+import { Problem } from "#core/problem";
+import type { StreamGuard } from "#features/guardrails/service";
 import { type EventBatch, firstEvents, type StreamEvent, withoutEvents } from "#lib/event-stream";
 import { type Begin } from "./try-targets.ts";
 import { openTape, type Tape } from "./cache.ts";
@@ -50,6 +52,7 @@ interface Rules {
   isTaped: boolean;
   isHeard: boolean;
   retell?: Retell | undefined;
+  guard?: StreamGuard | null;
 }
 
 /**
@@ -71,6 +74,8 @@ export function beginStream(rules: Rules): Begin<OpenStream> {
     };
     try {
       await readToFirstToken(open, rules);
+      // It was answered, and is paid for: nobody else is asked.
+      if (rules.guard?.refusal()) return { ok: true, begun: open };
     } catch (error) {
       await source.cancel();
       const isLate = error instanceof DOMException && error.name === "TimeoutError";
@@ -103,21 +108,10 @@ function nothingYet(): Delivered {
 }
 
 /** Counts a batch and keeps its bytes for the caller; false when the stream is broken there. */
-function take(open: OpenStream, batch: EventBatch, { operation, showsUsage }: Rules): boolean {
+function take(open: OpenStream, batch: EventBatch, rules: Rules): boolean {
+  const { operation, showsUsage } = rules;
   const isHidden = (event: StreamEvent): boolean => !showsUsage && operation.eventFacts(event).isUsageOnly;
-  let hides = false;
-  let goodEvents = 0;
-  for (const event of batch.events) {
-    const facts = operation.eventFacts(event);
-    if (facts.isError) break;
-    goodEvents += 1;
-    const { delivered } = open;
-    if (facts.textLength > 0) delivered.chunks += 1;
-    delivered.textLength += facts.textLength;
-    delivered.usage = facts.usage ?? delivered.usage;
-    delivered.isEnded ||= facts.isEnd;
-    hides ||= facts.isUsageOnly && !showsUsage;
-  }
+  const { goodEvents, hides } = count(open, batch, rules);
   // A provider's own error would show its words, and whatever follows it would look like a good end: ours takes the place of both.
   const good = goodEvents < batch.events.length ? firstEvents(batch, goodEvents) : batch;
   open.isDone ||= good.isDone;
@@ -129,6 +123,25 @@ function hold({ held, tape, words }: OpenStream, events: readonly StreamEvent[],
   held.push(shown);
   tape?.add(shown);
   words?.add(events);
+}
+
+/** How many events come before a provider's error, and whether one of them is not for the caller. */
+function count({ delivered }: OpenStream, { events }: EventBatch, { operation, showsUsage, guard }: Rules) {
+  let hides = false;
+  let goodEvents = 0;
+  for (const event of events) {
+    const facts = operation.eventFacts(event);
+    if (facts.isError) break;
+    goodEvents += 1;
+    if (facts.textLength > 0) delivered.chunks += 1;
+    delivered.textLength += facts.textLength;
+    delivered.usage = facts.usage ?? delivered.usage;
+    delivered.isEnded ||= facts.isEnd;
+    hides ||= facts.isUsageOnly && !showsUsage;
+  }
+  // A guard holds some of it back; the provider has said it all the same.
+  if (guard) Object.assign(delivered, guard.read());
+  return { goodEvents, hides };
 }
 
 export interface Relayed {
@@ -147,7 +160,7 @@ export interface Ended extends Delivered {
 export interface Delivery extends Rules {
   headers: Record<string, string>;
   /** What a caller reads when the stream breaks. */
-  errorEvent: JsonObject;
+  errorEvent(why: Problem): JsonObject;
   /** What the caller is told before the model's first word. */
   preface: JsonObject | undefined;
   /** Keeps the stream so that it can be resumed. */
@@ -215,7 +228,7 @@ async function passEvents(open: OpenStream, caller: Caller, rules: Rules) {
 
 /** The error of a stream that broke off, or the end that a provider forgot. */
 function lastWords(open: OpenStream, rules: Delivery, { isCut }: { isCut: boolean }): Uint8Array<ArrayBuffer>[] {
-  if (isCut) return [bytesOf(rules.errorEvent)];
+  if (isCut) return [bytesOf(rules.errorEvent(rules.guard?.refusal() ?? new Problem("model-stream-broken")))];
   if (open.isDone || !rules.operation.endsWithDone) return [];
   open.tape?.add(doneEvent);
   return [doneEvent];

@@ -38,7 +38,7 @@ export interface MediaAnswer<Begun> extends Answered<Begun> {
   /** What the use will be charged as, for the headers. */
   billOf(usage: TokenUsage): Bill;
   /** Charges it; null: it failed, and costs nothing. Once. */
-  settle(usage: TokenUsage | null, about?: Partial<Pick<Answer, "end" | "words">>): void;
+  settle(usage: TokenUsage | null, about?: Partial<Pick<Answer, "end" | "words" | "refusal">>): void;
 }
 
 export const tokensCount: Count = ({ inputTokens, outputTokens }) => ({ aiTokens: inputTokens + outputTokens });
@@ -74,10 +74,10 @@ async function askTargets<Begun>(
     return {
       ...answered,
       billOf: (usage) => billOf(target, admitted, usage),
-      settle(usage, { end = usage ? "whole" : "cut", words = () => null } = {}) {
+      settle(usage, { end = usage ? "whole" : "cut", words = () => null, refusal = null } = {}) {
         const amounts = usage ? { ...asked.count(usage), moneyMicroUsd: costMicroUsd(target, usage) } : {};
         concludeWith(ctx, admitted, { amounts, bill: usage ? billOf(target, admitted, usage) : null });
-        noteAnswer(ctx, noted, { target, usage, end, words });
+        noteAnswer(ctx, noted, { target, usage, end, words, refusal });
       },
     };
   } catch (error) {

@@ -2,6 +2,7 @@
 import type { Target } from "#adapters/llm/contract";
 import type { WorkspaceCtx } from "#core/context";
 import { Problem, openAiError, problemBody } from "#core/problem";
+import { type Guard, guardOf, letThrough } from "#features/guardrails/service";
 import { levelOf } from "#features/message-logs/service";
 import { type TargetsAbout, targetsOf } from "#features/models/service";
 import { admit, type Admitted, type Bill, billOf, conclude, withLengthLimit } from "./admission.ts";
@@ -9,7 +10,7 @@ import { budgetHeaders, servedHeaders, usageInfoOf, withUsageInfo } from "./bill
 import { closed, keep, type Kept, readKept, type Slot, slotOf } from "./cache.ts";
 import { estimate, type Estimate, likelyOutputTokens } from "./estimate.ts";
 import { isObject, type JsonObject } from "#adapters/llm/dialect";
-import { type Answer, type Begun, noteAnswer, noteCached, noteFailure, type PromptFacts } from "./note.ts";
+import { aboutTold, type Answer, type Begun, noteAnswer, noteCached, noteFailure, type PromptFacts } from "./note.ts";
 import type { Operation } from "./operations.ts";
 import { readPatience } from "./patience.ts";
 import { type PlainAnswer, readPlain } from "./plain-answer.ts";
@@ -59,6 +60,8 @@ interface Walk extends ModelRequest {
   slot: Slot;
   isResumable: boolean;
   begun: Begun;
+  /** Null: the workspace has no rules. */
+  guard: Guard | null;
 }
 
 const neverAborted = new AbortController().signal;
@@ -70,31 +73,33 @@ export async function serveModel(ctx: WorkspaceCtx, asked: ModelRequest): Promis
   const isStream = body["stream"] === true;
   const begun = { operation, model: body.model, body, isStream, begunMs: ctx.now(), request, level, prompt };
   try {
-    return await serve(ctx, asked, begun);
+    const guard = await guardOf(ctx);
+    if (guard) begun.body = guard.asked(body);
+    return await serve(ctx, { ...asked, body: begun.body }, { begun, guard });
   } catch (error) {
+    if (error instanceof AnswerRefused) throw error.problem;
     noteFailure(ctx, begun, error);
     throw error;
   }
 }
 
-async function serve(ctx: WorkspaceCtx, asked: ModelRequest, begun: Begun): Promise<Response> {
+async function serve(
+  ctx: WorkspaceCtx,
+  asked: ModelRequest,
+  { begun, guard }: Pick<Walk, "begun" | "guard">,
+): Promise<Response> {
   const { operation, body } = asked;
   const { isStream } = begun;
   const isResumable = asksToResume(asked.request) && isStream;
   const guess = estimate(operation, body);
-  const targets = await targetsWithFallback(ctx, asked, {
-    capability: operation.capability,
-    sizeBytes: guess.inputTokensLikely * 4,
-    ...(isObject(body["metadata"]) ? { metadata: body["metadata"] } : {}),
-    ...(typeof body["user"] === "string" ? { stickTo: body["user"] } : {}),
-  });
+  const targets = await targetsWithFallback(ctx, asked, aboutOf(asked, guess));
   const showsUsage = !operation.asksForUsage || asksForUsage(body);
-  const slot = asked.retelling?.isSame === false ? closed : slotOf(ctx, { ...asked, showsUsage });
+  const slot = asked.retelling?.isSame === false ? closed : slotOf(ctx, { ...asked, showsUsage, guard });
   const kept = await readKept(ctx, slot);
   if (kept) {
     const words = () => (isStream ? wordsOfStream(kept.text) : wordsOfAnswer(kept.text));
     noteCached(ctx, begun, { provider: kept.provider, words });
-    return fromCache(kept, { isStream, preface: asked.preface });
+    return fromCache(kept, { isStream, guard, preface: asked.preface });
   }
   const { credits = 0, reservationId } = asked;
   const named = { operation: operation.name, model: body.model };
@@ -109,13 +114,33 @@ async function serve(ctx: WorkspaceCtx, asked: ModelRequest, begun: Begun): Prom
     showsUsage,
     slot,
     isResumable,
+    guard,
     sent: isStream ? askingForUsage(operation, limited) : limited,
   };
   try {
     return await (isStream ? stream(ctx, walk) : answer(ctx, walk));
   } catch (error) {
-    conclude(ctx, admitted, null);
+    if (!(error instanceof AnswerRefused)) conclude(ctx, admitted, null);
     throw error;
+  }
+}
+
+function aboutOf({ operation, body }: ModelRequest, { inputTokensLikely }: Estimate): TargetsAbout {
+  return {
+    capability: operation.capability,
+    sizeBytes: inputTokensLikely * 4,
+    ...(isObject(body["metadata"]) ? { metadata: body["metadata"] } : {}),
+    ...(typeof body["user"] === "string" ? { stickTo: body["user"] } : {}),
+  };
+}
+
+/** The provider has answered and is paid, although nobody is told what it said: the bill stands. */
+class AnswerRefused extends Error {
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    super(problem.message);
+    this.problem = problem;
   }
 }
 
@@ -150,7 +175,7 @@ function asksForUsage({ stream_options: options }: JsonObject): boolean {
 /** Costs nothing, and nobody was asked. */
 function fromCache(
   { text, provider, ageSeconds }: Kept,
-  { isStream, preface }: { isStream: boolean; preface: JsonObject | undefined },
+  { isStream, guard, preface }: { isStream: boolean; guard: Guard | null; preface: JsonObject | undefined },
 ): Response {
   const headers = {
     "content-type": isStream ? "text/event-stream; charset=utf-8" : "application/json",
@@ -159,6 +184,7 @@ function fromCache(
     "x-overtone-provider": provider,
     "x-overtone-cost-micro-usd": "0",
     age: String(ageSeconds),
+    ...guard?.headers(),
   };
   if (isStream) return new Response(preface ? eventOf(preface) + text : text, { headers });
   const nothing = { tokens_used: 0, cost_usd: 0, remaining_tokens: null, estimated: false };
@@ -179,21 +205,34 @@ async function answer(ctx: WorkspaceCtx, walk: Walk): Promise<Response> {
   const call = { operation, body: sent, isStream: false, patience, signal };
   const answered = await tryTargets(ctx, targets, { call, begin: readPlain(operation) });
   const bill = billOf(answered.target, walk.admitted, usageOfPlain(walk, answered.begun));
-  const text = await toldOf(walk, answered.begun.text);
+  const { target } = answered;
+  const passed = letThrough(walk.guard, answered.begun);
+  if (passed instanceof Problem) throw refused(ctx, walk, { problem: passed, bill, target });
+  const text = await toldOf(walk, passed);
   conclude(ctx, walk.admitted, bill);
-  const words = () => wordsOfAnswer(text);
-  noteAnswer(ctx, walk.begun, { target: answered.target, usage: bill.usage, end: "whole", words });
-  const { provider } = answered.target;
-  keep(ctx, walk.slot, { text, provider });
+  noteAnswer(ctx, walk.begun, { target, usage: bill.usage, end: "whole", words: () => wordsOfAnswer(text) });
+  const { provider } = target;
+  if (walk.guard?.isAnswerMarked() !== true) keep(ctx, walk.slot, { text, provider });
   return new Response(withUsageInfo(text, usageInfoOf(provider, bill)), {
     headers: {
       "content-type": "application/json",
       "cache-control": "no-store",
       ...servedHeaders(answered),
       ...missed(walk),
+      ...walk.guard?.headers(),
       ...budgetHeaders(bill),
     },
   });
+}
+
+function refused(
+  ctx: WorkspaceCtx,
+  walk: Walk,
+  { problem, bill, target }: { problem: Problem; bill: Bill; target: Target },
+): AnswerRefused {
+  conclude(ctx, { ...walk.admitted, credits: 0 }, { ...bill, isCut: true });
+  noteAnswer(ctx, walk.begun, { target, usage: bill.usage, end: "whole", ...aboutTold(problem, () => null) });
+  return new AnswerRefused(problem);
 }
 
 async function toldOf({ retelling }: Walk, text: string): Promise<string> {
@@ -218,29 +257,41 @@ function estimatedUsage(guess: Estimate, delivered: { chunks: number; textLength
 async function stream(ctx: WorkspaceCtx, walk: Walk): Promise<Response> {
   const { operation, request, sent, showsUsage, slot, targets } = walk;
   const patience = readPatience(request, { isStream: true });
+  const guard = walk.guard?.openStream() ?? null;
   const taping = { isTaped: slot.key !== null, isHeard: walk.begun.level === "contents" };
-  const rules = { operation, showsUsage, patience, ...taping, retell: walk.retelling?.event };
+  const rules = { operation, showsUsage, patience, ...taping, retell: walk.retelling?.event, guard };
   // Not the request's own signal: after a disconnect the rest is read, to learn what it came to.
   const call = { operation, body: sent, isStream: true, patience, signal: neverAborted };
   const errors = walk.errors ?? "openai";
   const opening = walk.isResumable ? await startRecorder(ctx, errors) : null;
+  const discard = () => opening && ctx.later(opening.discard());
   const answered = await tryTargets(ctx, targets, { call, begin: beginStream(rules) }).catch((error: unknown) => {
-    if (opening) ctx.later(opening.discard());
+    discard();
     throw error;
   });
+  const { target } = answered;
+  const problem = guard?.refusal();
+  if (problem) {
+    // Nothing was told yet: the caller gets an error as for a plain answer.
+    discard();
+    ctx.later(answered.begun.source.cancel());
+    throw refused(ctx, walk, { problem, bill: billOfStream(walk, target, answered.begun.delivered), target });
+  }
   const recorder = opening && (await opening.isOpen) ? opening : null;
   const telling = errors === "problem" ? problemBody : openAiError;
-  const errorEvent = telling(new Problem("model-stream-broken"), ctx.requestId);
-  const headers = { ...servedHeaders(answered), ...missed(walk) };
+  const errorEvent = (why: Problem) => telling(why, ctx.requestId);
+  const headers = { ...servedHeaders(answered), ...missed(walk), ...walk.guard?.headers() };
   const { preface } = walk;
   const delivery = { ...rules, headers, errorEvent, preface, recorder, signal: request.signal };
   const { response, ended } = relay(ctx, answered.begun, delivery);
-  const { target } = answered;
   ctx.later(
     ended.then((delivered) => {
       const bill = billOfStream(walk, target, delivered);
-      noteAnswer(ctx, walk.begun, { target, usage: bill.usage, end: endOf(delivered), words: () => delivered.words });
-      if (!delivered.isCut && delivered.tape !== null)
+      const refusal = guard?.refusal() ?? null;
+      const words = () => delivered.words;
+      noteAnswer(ctx, walk.begun, { target, usage: bill.usage, end: endOf(delivered), words, refusal });
+      const isMarked = walk.guard?.isAnswerMarked() === true;
+      if (!delivered.isCut && delivered.tape !== null && !isMarked)
         keep(ctx, slot, { text: delivered.tape, provider: target.provider });
       const hasFailed = delivered.isCut && !delivered.isCancelled;
       conclude(ctx, hasFailed ? { ...walk.admitted, credits: 0 } : walk.admitted, { ...bill, isCut: hasFailed });
@@ -255,6 +306,10 @@ function endOf({ isCancelled, isCut }: Pick<Ended, "isCancelled" | "isCut">): An
   return isCut ? "cut" : "whole";
 }
 
-function billOfStream({ admitted, estimate: guess }: Walk, target: Target, delivered: Delivered): Bill {
+function billOfStream(
+  { admitted, estimate: guess }: Walk,
+  target: Target,
+  delivered: Pick<Delivered, "usage" | "chunks" | "textLength">,
+): Bill {
   return billOf(target, admitted, delivered.usage ?? estimatedUsage(guess, delivered));
 }

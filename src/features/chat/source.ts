@@ -5,6 +5,7 @@
 import type { Target } from "#adapters/llm/contract";
 import { dialectOf, isObject, type JsonObject, type Translation } from "#adapters/llm/dialect";
 import { byobReaderOf } from "#lib/byte-source";
+import type { StreamGuard } from "#features/guardrails/service";
 import { type EventBatch, openEventReader } from "#lib/event-stream";
 import type { Operation } from "./operations.ts";
 import type { Patience } from "./patience.ts";
@@ -35,11 +36,13 @@ interface Rules {
   operation: Operation;
   patience: Patience;
   retell?: Retell | undefined;
+  /** What a workspace's rules make of the events, before anybody else sees them. */
+  guard?: StreamGuard | null;
 }
 
 export function openSource(
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
-  { target, operation, patience, retell }: Rules & { target: Target },
+  { target, operation, patience, retell, guard }: Rules & { target: Target },
 ): EventSource {
   const reader = readerOf(body);
   const watch = watchOver(reader, patience);
@@ -53,11 +56,14 @@ export function openSource(
       watch.stop();
       if (events.restBytes > 0) throw new Error("the stream ended inside an event");
       const last = translate?.end({ isDone: false }) ?? [];
-      return last.length === 0 ? null : told(batchOf(last));
+      if (last.length > 0) return told(passed(batchOf(last)));
+      const held = guard?.end() ?? null;
+      return held && told(held);
     }
     const batch = events.push(bytes);
-    return told(translate ? batchOf(translated(batch, translate), batch) : batch);
+    return told(passed(translate ? batchOf(translated(batch, translate), batch) : batch));
   };
+  const passed = (batch: EventBatch) => (guard ? guard.pass(batch) : batch);
   const told = (batch: EventBatch) => (retell ? retold(batch, retell) : batch);
   return {
     next: read,

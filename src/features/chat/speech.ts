@@ -1,6 +1,7 @@
 /** Text to speech: the sound is passed on as it comes. It costs what its text is long, which is known before; half a sound costs nothing. */
 import type { WorkspaceCtx } from "#core/context";
 import type { JsonObject } from "#adapters/llm/dialect";
+import { guardOf } from "#features/guardrails/service";
 import { faultOf } from "./attempt.ts";
 import { budgetHeaders, servedHeaders } from "./bill-shown.ts";
 import { operations } from "./operations.ts";
@@ -22,8 +23,10 @@ interface Sound {
 
 export async function createSpeech(
   ctx: WorkspaceCtx,
-  { body, request }: { body: SpeechBody; request: Request },
+  { body: asked, request }: { body: SpeechBody; request: Request },
 ): Promise<Response> {
+  const guard = await guardOf(ctx);
+  const body = guard ? guard.asked(asked) : asked;
   const inputTokens = Math.ceil(body.input.length / charactersPerToken);
   const usage = { inputTokens, cachedInputTokens: 0, outputTokens: 0, estimated: false };
   const answered = await askForMedia(ctx, {
@@ -50,6 +53,7 @@ export async function createSpeech(
     "content-type": answered.begun.type,
     "cache-control": "no-store",
     ...servedHeaders(answered),
+    ...guard?.headers(),
     ...budgetHeaders(answered.billOf(usage)),
   };
   return new Response(readable, { headers });

@@ -30,6 +30,8 @@ export interface FormRules {
   maxFiles: number;
   /** What the request is judged by, so that it cannot come behind the file of a form that is passed on. */
   early: readonly string[];
+  /** What is sent of a field; throws for one that may not be sent. */
+  reads?: ((name: string, value: string) => string) | undefined;
 }
 
 export interface TakenForm {
@@ -90,7 +92,7 @@ async function readKept(entries: Entries, rules: FormRules): Promise<Kept> {
     const { done, value } = await entries.next();
     if (done === true) return { parts, sizeBytes, rest: null };
     if (value.kind === "field") {
-      parts.push(value);
+      parts.push(readField(value, rules));
       continue;
     }
     const part = filePart(value, rules);
@@ -175,7 +177,7 @@ async function waiting(ctx: WorkspaceCtx, { entries, kept, rules }: Passing) {
     if (last?.kind === "file") await putAway(last, remaining(last.pieces, kept.rest));
     for (let next = await entries.next(); next.done !== true; next = await entries.next()) {
       const { value } = next;
-      const part = value.kind === "field" ? value : filePart(value, rules);
+      const part = value.kind === "field" ? readField(value, rules) : filePart(value, rules);
       parts.push(part);
       if (part.kind === "file" && value.kind === "file") await putAway(part, value.stream);
     }
@@ -267,8 +269,14 @@ function* keptBytesOf(writer: FormWriter, { parts }: Kept): Generator<Uint8Array
   for (let piece = last.pieces.shift(); piece !== undefined; piece = last.pieces.shift()) yield piece;
 }
 
-function lateField(field: Extract<Part, { kind: "field" }>, { early }: FormRules): Part {
-  if (!early.includes(field.name)) return field;
+type Field = Extract<Part, { kind: "field" }>;
+
+function readField(field: Field, { reads }: FormRules): Field {
+  return reads ? { ...field, value: reads(field.name, field.value) } : field;
+}
+
+function lateField(field: Field, rules: FormRules): Part {
+  if (!rules.early.includes(field.name)) return readField(field, rules);
   throw new Problem("validation-failed", {
     detail: `In a form above 4 MiB, ${field.name} has to stand before the file.`,
     members: { param: field.name },

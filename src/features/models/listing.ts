@@ -6,7 +6,7 @@ import { isTestMode } from "#core/test-mode";
 import { healthByProvider, type ProviderHealth } from "./health.ts";
 import { overridesOf } from "./overrides.ts";
 import { providerNamesOf, providerOf } from "./providers.ts";
-import { operatorReach, type Router, routerOf } from "./routing.ts";
+import { openRouter, operatorReach, type Router } from "./routing.ts";
 import { findModel, type ListedModel, listModels, priceOf } from "./service.ts";
 
 const iso = (at: number | null) => (at === null ? null : new Date(at).toISOString());
@@ -46,7 +46,7 @@ async function toProvider(router: Router, name: string) {
     enabled,
     configured: reach !== null,
     source: sourceOf(reach),
-    models: models.map(({ id }) => id),
+    models: models.map(({ id }) => id).filter(router.mayUse),
   };
 }
 
@@ -57,9 +57,8 @@ function sourceOf(reach: Awaited<ReturnType<Router["reachOf"]>>): "operator" | "
 }
 
 export async function providerList(ctx: WorkspaceCtx) {
-  const overrides = await overridesOf(ctx);
-  const router = routerOf(ctx, overrides);
-  const names = providerNamesOf(ctx, overrides);
+  const router = await openRouter(ctx);
+  const names = providerNamesOf(ctx, router.overrides);
   return { mode: modeOf(ctx), providers: await Promise.all(names.map((name) => toProvider(router, name))) };
 }
 

@@ -7,10 +7,11 @@ import type { Dialect } from "#adapters/llm/contract";
 import type { WorkspaceCtx } from "#core/context";
 import { Problem } from "#core/problem";
 import { sandboxBase, sandboxSecrets } from "#core/sandbox-secrets";
-import { isModelAllowed } from "#core/sub-user";
+import { matchesAny } from "#core/sub-user";
 import { isTestMode } from "#core/test-mode";
 import { type OwnKey, ownKey } from "#features/provider-keys/service";
-import type { Overrides } from "./overrides.ts";
+import { policyOf } from "#features/guardrails/service";
+import { type Overrides, overridesOf } from "./overrides.ts";
 import { providerOf } from "./providers.ts";
 import { type Asked, inOrder, overrideOf, rollOf, routeOf } from "./rules.ts";
 import type { ModelOverrideRow } from "./tables.ts";
@@ -49,15 +50,19 @@ const popularNames = /gpt|claude|gemini|sonnet|haiku|opus/i;
 /** Whose names are no vendor's in an id such as `openai/gpt-4o`, which is how OpenRouter and A4F call that model. */
 const namedByPrefix = ["ollama", "workers-ai", "wapi", "groq"];
 
-export type Router = ReturnType<typeof routerOf>;
+export type Router = Awaited<ReturnType<typeof openRouter>>;
 
-/** Finds each provider's reach once for a request. */
-export function routerOf(ctx: WorkspaceCtx, overrides: Overrides) {
+/** Finds each provider's reach once for a request. Reads nothing while what superadmins and the workspace set is remembered. */
+export async function openRouter(ctx: WorkspaceCtx) {
+  const [overrides, policy] = await Promise.all([overridesOf(ctx), policyOf(ctx)]);
+  // Of the workspace, of the person, of the key: what one of them leaves out is refused.
+  const lists = [policy?.allowedModels, ctx.subUser?.permissions.allowed_models, ctx.keyModels];
   const found = new Map<string, Promise<Reach | null>>();
   const findReach = isTestMode(ctx) ? sandboxReach : liveReach;
   return {
     ctx,
     overrides,
+    mayUse: (id: string): boolean => lists.every((list) => list === undefined || matchesAny(list, id)),
     reachOf(provider: string): Promise<Reach | null> {
       const known = found.get(provider) ?? findReach(ctx, overrides, provider);
       found.set(provider, known);
@@ -172,8 +177,21 @@ function notConfigured(id: string): Problem {
   });
 }
 
-export function mayUse(ctx: WorkspaceCtx, id: string): boolean {
-  return ctx.subUser === undefined || isModelAllowed(ctx.subUser, id);
+export function notAllowed(id: string): Problem {
+  return new Problem("model-not-allowed", {
+    detail: `${JSON.stringify(id)} is not among the models that you may use.`,
+    members: { param: "model" },
+  });
+}
+
+/**
+ * May a route lead there? What it calls by the name of another model that the catalogue knows has to be allowed as that model. Names that only
+ * a provider knows are what the operator says they are.
+ */
+function mayLead(router: Router, id: string, { model }: Place): boolean {
+  const facts = factsOfName(model);
+  const isSame = model === id || facts === null || facts.id === factsOfName(id)?.id;
+  return isSame || router.mayUse(model) || router.mayUse(facts.id);
 }
 
 /** The places of one model in their order, whether or not they can be reached. */
@@ -182,7 +200,10 @@ async function placesOf(router: Router, id: string, about: RouteAbout): Promise<
   if (override?.enabled === false) throw notFound(id);
   const route = override ? routeOf(override.routes, { ...about, model: id }) : null;
   if (!override || !route) return [await defaultPlace(router, id)];
-  const places = route.targets.map(({ provider, model = id, weight }) => ({ provider, model, weight }));
+  const places = route.targets
+    .map(({ provider, model = id, weight }) => ({ provider, model, weight }))
+    .filter((place) => mayLead(router, id, place));
+  if (places.length === 0) throw notAllowed(id);
   return inOrder(places, rollsOf(router.ctx, places, stickOf(router.ctx, override, about)));
 }
 
@@ -224,11 +245,11 @@ function problemOf(error: unknown): Problem {
 }
 
 /** The model, its fallbacks, theirs in turn. A ring, which two changes at the same moment can make, ends where it began. */
-function chainOf({ ctx, overrides }: Router, id: string): string[] {
+function chainOf({ overrides, mayUse }: Router, id: string): string[] {
   const chain = [id];
   for (let at = 0; at < chain.length && chain.length < maxPlaces; at += 1) {
     const fallbacks = overrideOf(overrides.models, chain[at] ?? id)?.fallbacks ?? [];
-    chain.push(...fallbacks.filter((next) => !chain.includes(next) && mayUse(ctx, next)));
+    chain.push(...fallbacks.filter((next) => !chain.includes(next) && mayUse(next)));
   }
   return chain;
 }

@@ -3,8 +3,8 @@ import { catalogue, catalogueDate, factsOfName, unknownFacts } from "#adapters/l
 import type { Capability, ModelFacts, Price, Target, TokenUsage } from "#adapters/llm/contract";
 import type { WorkspaceCtx } from "#core/context";
 import { Problem } from "#core/problem";
-import { type Overrides, overridesOf, priceKey } from "./overrides.ts";
-import { mayUse, notFound, type Reached, reachedPlaces, type Router, routerOf } from "./routing.ts";
+import { type Overrides, priceKey } from "./overrides.ts";
+import { notAllowed, notFound, openRouter, type Reached, reachedPlaces, type Router } from "./routing.ts";
 import { costOf, overrideOf, priceAt } from "./rules.ts";
 
 export { noteProviderCall } from "./health.ts";
@@ -28,16 +28,11 @@ const maxIdLength = 300;
  */
 export async function targetsOf(ctx: WorkspaceCtx, modelId: string, about: TargetsAbout): Promise<Target[]> {
   if (modelId === "" || modelId.length > maxIdLength) throw notFound(modelId);
-  requireModel(ctx, modelId);
-  const overrides = await overridesOf(ctx);
+  const router = await openRouter(ctx);
+  requireFrom(router, modelId);
   const { metadata = {}, sizeBytes, stickTo = null, capability } = about;
-  const places = await reachedPlaces(routerOf(ctx, overrides), modelId, {
-    model: modelId,
-    metadata,
-    sizeBytes,
-    stickTo,
-  });
-  const targets = places.map((place) => targetOf(overrides, place, ctx.now()));
+  const places = await reachedPlaces(router, modelId, { model: modelId, metadata, sizeBytes, stickTo });
+  const targets = places.map((place) => targetOf(router.overrides, place, ctx.now()));
   const able = targets.filter(({ facts }) => facts.capabilities.includes(capability));
   if (able.length > 0) return able;
   throw new Problem("model-capability-missing", {
@@ -47,15 +42,12 @@ export async function targetsOf(ctx: WorkspaceCtx, modelId: string, about: Targe
 }
 
 /** Throws `model-not-allowed` for a model that the caller's limits name not, whether or not there is one of that id. */
-export function requireModel(ctx: WorkspaceCtx, id: string): void {
-  if (!mayUse(ctx, id)) throw notAllowed(id);
+export async function requireModel(ctx: WorkspaceCtx, id: string): Promise<void> {
+  requireFrom(await openRouter(ctx), id);
 }
 
-function notAllowed(id: string): Problem {
-  return new Problem("model-not-allowed", {
-    detail: `${JSON.stringify(id)} is not among the models that you may use.`,
-    members: { param: "model" },
-  });
+function requireFrom({ mayUse }: Router, id: string): void {
+  if (!mayUse(id)) throw notAllowed(id);
 }
 
 function targetOf(overrides: Overrides, place: Reached, nowMs: number): Target {
@@ -115,12 +107,11 @@ export interface ListedModel {
 
 /** The models that the caller can use now: those of the catalogue and of overrides whose provider is reached, by their ids. */
 export async function listModels(ctx: WorkspaceCtx): Promise<ListedModel[]> {
-  const overrides = await overridesOf(ctx);
-  const router = routerOf(ctx, overrides);
-  const ids = [...new Set([...catalogue.keys(), ...overrides.models.keys()])].filter((id) => !id.includes("*"));
+  const router = await openRouter(ctx);
+  const ids = [...new Set([...catalogue.keys(), ...router.overrides.models.keys()])].filter((id) => !id.includes("*"));
   const listed: ListedModel[] = [];
   for (const id of ids.toSorted()) {
-    const model = mayUse(ctx, id) ? await listedModel(router, id) : null;
+    const model = router.mayUse(id) ? await listedModel(router, id) : null;
     if (model) listed.push(model);
   }
   return listed;
@@ -129,8 +120,9 @@ export async function listModels(ctx: WorkspaceCtx): Promise<ListedModel[]> {
 /** One model that the caller can use; throws what `targetsOf` throws, for any capability. */
 export async function findModel(ctx: WorkspaceCtx, id: string): Promise<ListedModel> {
   if (id === "" || id.length > maxIdLength) throw notFound(id);
-  requireModel(ctx, id);
-  return toListed(routerOf(ctx, await overridesOf(ctx)), id);
+  const router = await openRouter(ctx);
+  requireFrom(router, id);
+  return toListed(router, id);
 }
 
 async function listedModel(router: Router, id: string): Promise<ListedModel | null> {

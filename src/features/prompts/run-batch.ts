@@ -9,6 +9,7 @@ import { findJob } from "#core/job-store";
 import { leastLevel } from "#core/message-log";
 import { Problem } from "#core/problem";
 import { isTestMode } from "#core/test-mode";
+import { readKeyModels } from "#features/api-keys/store";
 import { releaseUsage, reserveUsage, settleUsage } from "#features/usage/service";
 import { readMembership } from "#features/workspaces/service";
 import { inTurns } from "#lib/in-turns";
@@ -47,7 +48,10 @@ async function requireBatch(ctx: JobCtx, batchId: string): Promise<BatchRow> {
 
 /** As who asked: with the key's mode and budgets, and what the person may do by now. Throws `workspace-not-found` when they have left. */
 async function actAs(ctx: JobCtx, { userId, acting }: BatchRow): Promise<WorkspaceCtx> {
-  const membership = await readMembership(ctx.db, userId, ctx.workspaceId, ctx.now());
+  const [membership, keyModels] = await Promise.all([
+    readMembership(ctx.db, userId, ctx.workspaceId, ctx.now()),
+    acting.actor ? readKeyModels(ctx, acting.actor.keyId) : undefined,
+  ]);
   if (!membership || membership.workspaceId !== ctx.workspaceId) throw new Problem("workspace-not-found");
   const { plan, overrides, subUser } = membership;
   const { actor, keyBudgets, messageLog = "contents" } = acting;
@@ -59,6 +63,7 @@ async function actAs(ctx: JobCtx, { userId, acting }: BatchRow): Promise<Workspa
     overrides,
     keyBudgets,
     messageLog: leastLevel(membership.messageLog, messageLog),
+    ...(keyModels ? { keyModels } : {}),
     ...(subUser ? { subUser } : {}),
   };
 }

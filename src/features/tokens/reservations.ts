@@ -9,7 +9,7 @@ const elsewhere = "external";
 
 export async function reserve(ctx: WorkspaceCtx, body: ReserveBody) {
   const { tokens, model, expires_in_seconds: seconds } = body;
-  if (model !== undefined) requireModel(ctx, model);
+  if (model !== undefined) await requireModel(ctx, model);
   const id = ctx.newId("reservation");
   const { expiresAtMs, tokensLeft } = await holdTokens(ctx, { id, tokens, model, ttlMs: seconds * 1_000 });
   return {
@@ -23,7 +23,7 @@ export async function reserve(ctx: WorkspaceCtx, body: ReserveBody) {
 
 export async function consume(ctx: WorkspaceCtx, body: ConsumeBody) {
   const { tokens, model, reservation_id: reservationId } = body;
-  if (model !== undefined) requireModel(ctx, model);
+  if (model !== undefined) await requireModel(ctx, model);
   const use = useOf(body);
   const { charged, tokensLeft } =
     reservationId === undefined

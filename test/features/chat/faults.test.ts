@@ -39,7 +39,7 @@ describe("a stream that is broken in the very bytes of its first token", () => {
     const begun = await beginStream(rules)(targetOf("one"), new Response(text));
     if (!begun.ok) return null;
     const { signal } = new AbortController();
-    const more = { headers: {}, errorEvent: { error: {} }, preface: undefined, recorder: null, signal };
+    const more = { headers: {}, errorEvent: () => ({ error: {} }), preface: undefined, recorder: null, signal };
     const { response, ended } = relay(ctx, begun.begun, { ...rules, ...more });
     return { text: await response.text(), isCut: (await ended).isCut };
   };

@@ -63,7 +63,7 @@ const rules = {
   isTaped: false,
   isHeard: false,
   headers: {},
-  errorEvent: { error: { code: "model_stream_broken" } },
+  errorEvent: () => ({ error: { code: "model_stream_broken" } }),
   preface: undefined,
 };
 
@@ -89,7 +89,7 @@ describe("a caller who leaves a stream that goes on", () => {
     vi.useRealTimers();
     expect(await ended).toMatchObject({ isCut: true, isCancelled: true, textLength: 5 });
     expect(cutOff()).toBe(true);
-    const error = `data: ${JSON.stringify(rules.errorEvent)}\nid: 2\n\n`;
+    const error = `data: ${JSON.stringify(rules.errorEvent())}\nid: 2\n\n`;
     expect(tape.kept()).toBe(recorder ? numberEvents(chunk("Hello"), 1).text + error : "");
     expect(tape.hasEnded()).toBe(recorder !== null);
   });

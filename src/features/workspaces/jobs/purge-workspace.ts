@@ -5,6 +5,7 @@ import { defineJob, done } from "#core/job";
 import { eraseAllResponses } from "#features/chat/store";
 import { markAllPurged } from "#features/media/store";
 import { eraseAllEntries } from "#features/message-logs/store";
+import { eraseGuardrails } from "#features/guardrails/store";
 import { eraseAllKeys } from "#features/provider-keys/store";
 import { destroyAllKeys } from "#features/secrets/store";
 import { findAnyWorkspace, updateWorkspace } from "../store.ts";
@@ -33,6 +34,7 @@ export const purgeWorkspaceJob = defineJob({
           eraseAllKeys(ctx, ctx.now()),
           eraseAllResponses(ctx),
           ...eraseAllEntries(ctx),
+          eraseGuardrails(ctx),
           markAllPurged(ctx, ctx.workspaceId),
           updateWorkspace(ctx.db, ctx.workspaceId, { purgedAt: ctx.now() }),
           auditEntry(ctx, "workspace.purged", { target: ctx.workspaceId, details: { objects: removed } }),
