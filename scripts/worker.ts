@@ -16,7 +16,7 @@ export const workerPath = "dist/worker/index.js";
 
 /**
  * Files of libraries that are loaded with others and never used, as npm names them. Each name that they export refuses to be called. That
- * none of ours asks for it is checked by test/repo/worker.test.ts.
+ * none of ours asks for it is checked by test/repo/deployed-worker.test.ts.
  */
 export const leftOutFiles: readonly string[] = [
   // JSON Schema of zod: the document is made when the project is built, by a library of its own.
@@ -42,7 +42,7 @@ function leavingOut(met: Set<string>): Plugin {
     name: "leave-out",
     setup(plugin) {
       plugin.onLoad({ filter: /\/src\/.*\.tsx?$/ }, ({ path }) => {
-        const text = deployedSource(path, readFileSync(path, "utf8"));
+        const text = deployedSource(path, readFileSync(path, "utf8"), { answers: "left-out" });
         return { contents: text, loader: path.endsWith("x") ? "tsx" : "ts" };
       });
       plugin.onLoad({ filter: /\/node_modules\/.*\.js$/ }, ({ path }) => {

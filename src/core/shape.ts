@@ -6,6 +6,14 @@ import type * as z from "zod";
 
 export type Shape<Type extends z.ZodType = z.ZodType> = () => Type;
 
+/**
+ * Stands for the shape of each answer in a deployed Worker (scripts/deployed-source.ts): only `CHECK_RESPONSES` asks for one, and that is for
+ * development and tests.
+ */
+export const undeployed: Shape = () => {
+  throw new Error("CHECK_RESPONSES is on, and the shapes of answers are not deployed.");
+};
+
 /** What a shape makes of its input. */
 export type Output<Of extends Shape> = z.output<ReturnType<Of>>;
 

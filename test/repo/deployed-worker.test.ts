@@ -1,10 +1,13 @@
 /** What a deployment leaves out of the source and of the libraries is what nothing that answers a request asks for. */
 import { globSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { deployedSource } from "../../scripts/deployed-source.ts";
+import { undeployed } from "#core/shape";
+import { deployedSource as sourceWith } from "../../scripts/deployed-source.ts";
 
 const files = globSync("src/**/*.{ts,tsx}").filter((path) => !path.startsWith("src/cli/"));
 const sources = files.map((path) => readFileSync(path, "utf8"));
+
+const deployedSource = (path: string, text: string) => sourceWith(path, text, { answers: "left-out" });
 
 interface Operation {
   operationId: string;
@@ -51,6 +54,15 @@ describe("the source as it is deployed", () => {
       'sqliteTable("a", { id: text("id") });',
     );
     expect(deployedSource("a.ts", "shape.meta({ example: other.meta({ id }) }).max(1);")).toBe("shape.max(1);");
+  });
+
+  it("says that an operation answers, but not in which shape, and lets go of shapes that nobody asks for", () => {
+    const source = 'export const a = shape(() => 1);\nendpoint({ name: "a", returns: a, status: 201 });\n';
+    expect(deployedSource("a.ts", source)).toBe(
+      'export const a = /* @__PURE__ */ shape(() => 1);\nendpoint({ name: "a", returns: undeployed, status: 201 });\n\nimport { undeployed } from "#core/shape";\n',
+    );
+    expect(sourceWith("a.ts", source, { answers: "kept" })).toBe(source);
+    expect(undeployed).toThrow("not deployed");
   });
 
   it("refuses what it cannot read", () => {

@@ -2,13 +2,14 @@
 import type { UserRow } from "./tables.ts";
 import { createHmac } from "node:crypto";
 import type { MasterKey } from "#core/env";
-import commonPasswords from "./common-passwords.txt";
+import { unpackWords } from "#lib/packed-words";
+import commonPasswords from "#trimmed/common-passwords";
 
 let common: Set<string> | null = null;
 
 /** Is the password on the list of common ones, as it is or with a few digits or marks at its end? */
 export function isCommonPassword(password: string): boolean {
-  common ??= new Set(commonPasswords.split("\n"));
+  common ??= new Set(unpackWords(commonPasswords));
   const lower = password.toLowerCase();
   return common.has(lower) || common.has(lower.replace(/[\d!@#$%^&*.?]{1,4}$/, ""));
 }

@@ -1,5 +1,5 @@
 /** What a key may be restricted to: limits, addresses, time, being off, and its maker's own role. */
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { bindings, call, type Person, signUp } from "#test/support/harness";
 import { makeKey } from "./support.ts";
 
@@ -8,6 +8,8 @@ let person: Person;
 beforeEach(async () => {
   person = await signUp();
 });
+
+afterEach(() => void vi.restoreAllMocks());
 
 describe("named limits", () => {
   it("admit exactly their quota, and name themselves in the refusal", async () => {
@@ -121,7 +123,8 @@ describe("a key that was switched off, deleted or has ended", () => {
     const end = Date.now() + 3_000;
     const key = await makeKey(person, { expiresAt: new Date(end).toISOString() });
     expect((await key.use("GET", "/v1/jobs")).status).toBe(200);
-    await scheduler.wait(Math.max(0, end - Date.now()) + 50);
+    const realNow = Date.now;
+    vi.spyOn(Date, "now").mockImplementation(() => realNow() + 3_000);
     expect(await key.use("GET", "/v1/jobs")).toMatchObject({ status: 401, body: { code: "credentials-expired" } });
     expect(await key.validate()).toMatchObject({ valid: false, code: "EXPIRED" });
     await person.call("PATCH", `/v1/api-keys/${key.id}`, { body: { expiresAt: null } });
