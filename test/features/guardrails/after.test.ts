@@ -2,6 +2,7 @@
 import { toFile } from "openai";
 import { describe, expect, it } from "vitest";
 import { clientOf, used } from "#test/features/chat/client";
+import { logOf, rowsOf, switchLog } from "#test/features/message-logs/support";
 import { type Person, signUp } from "#test/support/harness";
 import { ask, refusal, said, secretWord, setGuardrails, streamed } from "./support.ts";
 
@@ -269,4 +270,25 @@ it("a change holds for what comes after it, whatever is under way", async () => 
   const racing = [...texts(), setGuardrails(person as Person, { rules: [after] }).then(() => "changed"), ...texts()];
   for (const told of await Promise.all(racing)) expect(["a bluebird", "guardrail_blocked", "changed"]).toContain(told);
   expect(await Promise.all(texts())).toEqual(Array.from({ length: 5 }, () => "guardrail_blocked"));
+});
+
+it("what is blocked leaves nothing of itself in the log of messages, and what is redacted only the rest", async () => {
+  const person = await signUp();
+  await switchLog(person, "contents");
+  const heron = { ...redacting, id: "heron", when: "before", words: ["heron"] };
+  await setGuardrails(person, {
+    rules: [{ ...after, when: "before" }, heron, { ...after, id: "own", words: ["sandbox"] }],
+  });
+  const client = clientOf(person.token);
+  for (const text of ["Tell me of the bluebird.", "Tell me of the heron."])
+    expect(await refusal(said(client, ask(text)))).toMatchObject({ code: "guardrail_blocked" });
+  await client.settled();
+  const entries = await logOf(person);
+  expect(entries).toMatchObject([
+    { status: "failed", errorCode: "guardrail-blocked" },
+    { status: "failed", errorCode: "guardrail-blocked" },
+  ]);
+  const kept = JSON.stringify([entries, await rowsOf(person.userId)]);
+  expect(kept).toContain("Tell me of the ***.");
+  expect(kept).not.toMatch(/bluebird|heron\.|Sandbox answer/);
 });
