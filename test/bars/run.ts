@@ -5,6 +5,7 @@ import { bar as codes } from "./codes/run.ts";
 import { bar as billing } from "./billing/run.ts";
 import { bar as crash } from "./crash/run.ts";
 import { bar as enumeration } from "./enumeration/run.ts";
+import { bar as gateway } from "./gateway/run.ts";
 import { bar as ledger } from "./ledger/run.ts";
 import { bar as legacy } from "./legacy/run.ts";
 import { bar as mail } from "./mail/run.ts";
@@ -12,7 +13,7 @@ import { bar as outbound } from "./outbound/run.ts";
 import { bar as signIn } from "./sign-in/run.ts";
 import { bar as tokens } from "./tokens/run.ts";
 
-const bars = [legacy, access, signIn, tokens, enumeration, codes, mail, outbound, ledger, billing, crash];
+const bars = [legacy, access, signIn, tokens, enumeration, codes, mail, outbound, ledger, gateway, billing, crash];
 const given = process.argv.slice(2);
 const names = given.filter((word) => !word.startsWith("--"));
 const unknown = names.filter((name) => bars.every((bar) => bar.name !== name));

@@ -77,15 +77,28 @@ function fill(folder: string, patches: readonly Patch[]): void {
   for (const name of readdirSync(root))
     if (!left.has(name)) cpSync(join(root, name), join(folder, name), { recursive: true });
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  applyPatches(folder, patches);
+}
+
+/** Changes a stage's copy, all or nothing; the server sees it when it starts. Returns what takes the changes back. */
+export function applyPatches(folder: string, patches: readonly Patch[]): () => void {
+  const before = new Map<string, string>();
+  const after = new Map<string, string>();
   for (const { file, find, replace, times = 1 } of patches) {
     const path = join(folder, file);
-    const parts = readFileSync(path, "utf8").split(find);
+    const text = after.get(path) ?? readFileSync(path, "utf8");
+    if (!before.has(path)) before.set(path, text);
+    const parts = text.split(find);
     if (parts.length !== times + 1)
       throw new Error(
         `A patch no longer fits: ${file} has ${parts.length - 1} of ${times} times ${JSON.stringify(find)}.`,
       );
-    writeFileSync(path, parts.join(replace));
+    after.set(path, parts.join(replace));
   }
+  for (const [path, text] of after) writeFileSync(path, text);
+  return () => {
+    for (const [path, text] of before) writeFileSync(path, text);
+  };
 }
 
 type Server = Pick<Stage, "url" | "start" | "kill" | "stop" | "whenUp" | "isUp" | "tick"> & {
