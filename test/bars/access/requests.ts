@@ -108,13 +108,19 @@ export async function ask(asked: Asked): Promise<Answered> {
     redirect: "manual",
     signal: AbortSignal.timeout(timeoutMs),
   });
-  const isProblem = (response.headers.get("content-type") ?? "").includes("problem+json");
-  if (!isProblem) {
+  const isJson = /json/.test(response.headers.get("content-type") ?? "");
+  if (response.status < 400 || !isJson) {
     await response.body?.cancel();
     return { status: response.status, code: "" };
   }
-  const { code } = (await response.json()) as { code?: string };
-  return { status: response.status, code: code ?? "" };
+  return { status: response.status, code: codeIn(await response.json()) };
+}
+
+/** Of a problem document, or of an error as model operations tell it. */
+function codeIn(answer: unknown): string {
+  const { code, error } = answer as { code?: string; error?: { code?: string } | string };
+  if (code !== undefined) return code;
+  return typeof error === "object" ? (error.code ?? "").replaceAll("_", "-") : "";
 }
 
 /** Problems by which a caller is turned away before the operation looks at anything. */
