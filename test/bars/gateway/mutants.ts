@@ -62,8 +62,8 @@ export const mutants: GatewayMutant[] = [
     patches: [
       {
         file: relay,
-        find: "if (isCut) return [bytesOf(rules.errorEvent)];",
-        replace: "if (isCut) return [doneEvent];",
+        find: "if (isCut) return [bytesOf(",
+        replace: "if (isCut) return [doneEvent];\n  if (isCut) return [bytesOf(",
       },
     ],
   },
