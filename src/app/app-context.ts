@@ -26,6 +26,6 @@ export interface AppCtx extends Ctx {
   session: D1DatabaseSession;
   rateLimit: RateLimitState;
   idSource: IdSource | null;
-  /** Problems of this request leave in OpenAI's shape. */
-  errors: "openai" | null;
+  /** Problems of this request leave in the shape of this company's clients. */
+  errors: "openai" | "companion" | null;
 }

@@ -4,6 +4,8 @@ const allowedHeaders = [
   "authorization, content-type, x-api-key, x-turnstile-token, x-workspace-id, idempotency-key, prefer, range, if-range, last-event-id",
   "x-request-id, x-d1-bookmark, x-device-id, x-overtone-resumable, x-overtone-cache, x-overtone-cache-seconds, x-overtone-timeout-ms",
   "x-overtone-first-byte-timeout-ms, x-overtone-idle-timeout-ms, x-overtone-log, openai-organization, openai-project",
+  // What Uppy sends to Companion's routes.
+  "accept, origin, uppy-auth-token, uppy-credentials-params",
 ].join(", ");
 const exposedHeaders = [
   "x-request-id, x-d1-bookmark, x-device-id, idempotency-replayed, retry-after, location, content-disposition, content-range, etag",

@@ -20,6 +20,7 @@ import signInMethods from "#features/sign-in-methods/index";
 import staff from "#features/staff/index";
 import subUsers from "#features/sub-users/index";
 import tokens from "#features/tokens/index";
+import uppy from "#features/uppy/index";
 import usage from "#features/usage/index";
 import webhooks from "#features/webhooks/index";
 import workspaces from "#features/workspaces/index";
@@ -31,6 +32,7 @@ export const features: readonly Feature[] = [
   subUsers,
   apiKeys,
   media,
+  uppy,
   usage,
   billing,
   conversions,

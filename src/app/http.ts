@@ -4,7 +4,7 @@ import { TrieRouter } from "hono/router/trie-router";
 import { type Bindings, EnvironmentError, readSettings } from "#core/env";
 import { makeId } from "#core/ids";
 import { platformLog } from "#core/log";
-import { openAiErrorResponse, Problem, problemResponse } from "#core/problem";
+import { companionErrorResponse, openAiErrorResponse, Problem, problemResponse } from "#core/problem";
 import type { AppCtx } from "./app-context.ts";
 import { makeContext } from "./context.ts";
 import { corsHeaders } from "./cors.ts";
@@ -73,6 +73,12 @@ function newRequestId(): string {
   return makeId("request", Date.now(), crypto.getRandomValues(new Uint8Array(16)));
 }
 
+const shapedErrors = {
+  problem: problemResponse,
+  openai: openAiErrorResponse,
+  companion: companionErrorResponse,
+} as const;
+
 function answerError(error: Error, ctx: AppCtx | undefined): Response {
   const requestId = ctx?.requestId ?? newRequestId();
   if (!(error instanceof Problem)) {
@@ -80,8 +86,7 @@ function answerError(error: Error, ctx: AppCtx | undefined): Response {
     const log = ctx?.log ?? platformLog({ requestId });
     log("error", "request.failed", { error });
   }
-  const shaped = ctx?.errors === "openai" ? openAiErrorResponse : problemResponse;
-  const response = shaped(toProblem(error), requestId);
+  const response = shapedErrors[ctx?.errors ?? "problem"](toProblem(error), requestId);
   if (ctx) for (const [name, value] of Object.entries(commonHeaders(ctx))) response.headers.set(name, value);
   return response;
 }

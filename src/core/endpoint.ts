@@ -70,8 +70,8 @@ interface Common<A extends Access, Params extends Schema, Query extends Schema> 
   query?: Query;
   /** The largest JSON body, where it is not the usual mebibyte. */
   bodyBytesMax?: number;
-  /** Errors leave in the shape that OpenAI's clients read, instead of as problem documents. */
-  errors?: "openai";
+  /** Errors leave in the shape that OpenAI's clients or those of Companion read, instead of as problem documents. */
+  errors?: "openai" | "companion";
 }
 
 export interface EndpointSpec<

@@ -26,6 +26,7 @@ export const idPrefixes = {
   response: "resp",
   session: "ses",
   upload: "upl",
+  uploadTicket: "tkt",
   user: "usr",
   webhook: "whk",
   workspace: "wks",

@@ -69,6 +69,9 @@ export function requestLimit(subject: Subject): Limit | null {
 /** Streams of one workspace that are kept to be resumed: together with their time it bounds how much lies there. */
 export const resumableLimit: Limit = { name: "resumable-streams", quota: 600, windowSeconds: 300 };
 
+/** Calls with one upload ticket: each part of a file is one. */
+export const uploadTicketLimit: Limit = { name: "upload-ticket", quota: 3_000, windowSeconds: 60 };
+
 /** Conversions an hour of one workspace; null: none. */
 export function conversionLimit(plan: PlanName, overrides: LimitOverrides): Limit | null {
   const quota = limitsOf(plan, overrides).conversionsPerHour;

@@ -120,3 +120,18 @@ export function openAiErrorResponse(problem: Problem, requestId: string): Respon
     headers: { "content-type": "application/json", "cache-control": "no-store", ...problem.options.headers },
   });
 }
+
+/** As Uppy's Companion answers: `error` is the code, `message` is what Uppy shows. */
+export function companionErrorResponse(problem: Problem, requestId: string): Response {
+  const body = {
+    ...problem.options.members,
+    error: problem.code,
+    message: problem.message,
+    suggestion: problemKinds[problem.code].suggestion,
+    requestId,
+  };
+  return new Response(JSON.stringify(body), {
+    status: problem.status,
+    headers: { "content-type": "application/json", "cache-control": "no-store", ...problem.options.headers },
+  });
+}

@@ -188,6 +188,13 @@ export function fileTypeByMime(mime: string): FileType | null {
   return fileTypes.find((type) => namesOf(type).includes(bare)) ?? null;
 }
 
+/** The usual row of a name's extension, for clients that declare no type; null when it is not accepted. */
+export function fileTypeByName(fileName: string): FileType | null {
+  const extension = extensionOf(fileName);
+  const candidates = fileTypes.filter((type) => type.extensions.includes(extension));
+  return candidates.find((type) => type.extensions[0] === extension) ?? candidates[0] ?? null;
+}
+
 function refuse(reason: FileTypeReason, detail: string): FileTypeOutcome {
   return { ok: false, reason, detail };
 }

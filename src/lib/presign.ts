@@ -29,8 +29,8 @@ export interface PartSigningOptions extends SigningOptions {
   uploadId: string;
   /** 1 to 10,000. */
   partNumber: number;
-  /** Bytes of this part, exactly. */
-  contentLength: number;
+  /** Bytes of this part, exactly; null: any number, which then has to be checked when the parts are one object. */
+  contentLength: number | null;
 }
 
 export interface PutSigningOptions extends SigningOptions {
@@ -56,7 +56,7 @@ export async function presignPart(options: PartSigningOptions): Promise<Presigne
   return await presign(options, {
     method: "PUT",
     query: { partNumber: String(options.partNumber), uploadId: options.uploadId },
-    headers: { "content-length": lengthHeader(options.contentLength) },
+    headers: options.contentLength === null ? {} : { "content-length": lengthHeader(options.contentLength) },
   });
 }
 

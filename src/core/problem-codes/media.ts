@@ -11,6 +11,21 @@ export const mediaProblems = {
     title: "The bytes are not in storage",
     suggestion: "Upload the file, then complete.",
   },
+  "upload-ticket-invalid": {
+    status: 401,
+    title: "The upload ticket is not valid",
+    suggestion: "Ask for a new one by POST /v1/upload-tickets.",
+  },
+  "upload-ticket-expired": {
+    status: 401,
+    title: "The upload ticket has expired",
+    suggestion: "Ask for a new one by POST /v1/upload-tickets.",
+  },
+  "upload-ticket-used-up": {
+    status: 409,
+    title: "The upload ticket has all its files",
+    suggestion: "Ask for a new one by POST /v1/upload-tickets.",
+  },
   "parts-missing": {
     status: 409,
     title: "Parts are missing",

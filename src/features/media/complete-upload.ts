@@ -6,7 +6,7 @@ import type { WorkspaceCtx } from "#core/context";
 import { Problem } from "#core/problem";
 import { assemble, type Assembled } from "./bucket.ts";
 import { endedProblem, type Finished, finishUpload, readFinished, refuseUpload } from "./finish-upload.ts";
-import { mergeParts, type PartTag, requireAllParts, requirePartLength } from "./rules.ts";
+import { cutAsTold, mergeParts, type PartTag, requireAllParts, requirePartLength } from "./rules.ts";
 import { openStatuses, unfinishedStatuses, type UploadStatus } from "./states.ts";
 import { findUpload, listParts, moveUpload } from "./store.ts";
 import type { UploadRow } from "./tables.ts";
@@ -57,7 +57,7 @@ async function assembleParts(
   const made = upload.status === "completing" ? await ctx.files.head(upload.r2Key) : null;
   if (made) return made;
   const parts = mergeParts(await listParts(ctx, ctx.workspaceId, [upload.id]), told);
-  requireAllParts(upload, parts);
+  requireAllParts(upload.strategy === "unsized" ? cutAsTold(upload, parts) : upload, parts);
   if (!(await beginCompleting(ctx, upload))) return null;
   const outcome = await assemble(ctx, upload.r2Key, { r2UploadId, parts });
   return outcome.kind === "assembled" ? outcome.object : endAssembly(ctx, upload, outcome);

@@ -30,7 +30,8 @@ export interface Finished {
 }
 
 /** Throws the problem that made the upload fail; an error that passes (storage, database) leaves it `completing`, to be repeated. */
-export async function finishUpload(ctx: StorageCtx, upload: UploadRow, storedBytes: number): Promise<Finished> {
+export async function finishUpload(ctx: StorageCtx, begun: UploadRow, storedBytes: number): Promise<Finished> {
+  const upload = begun.strategy === "unsized" ? { ...begun, sizeBytes: storedBytes } : begun;
   let content: Verified;
   try {
     content = await verify(ctx, upload, storedBytes);
@@ -56,6 +57,13 @@ async function verify(ctx: StorageCtx, upload: UploadRow, storedBytes: number): 
       members: { declaredBytes: upload.sizeBytes, actualBytes: storedBytes },
     });
   }
+  if (storedBytes > (upload.sizeBytesMax ?? storedBytes)) {
+    throw new Problem("file-too-large", {
+      detail: `At most ${upload.sizeBytesMax} bytes were allowed, ${storedBytes} were uploaded.`,
+      members: { sizeBytes: storedBytes, maxBytes: upload.sizeBytesMax },
+    });
+  }
+  if (storedBytes === 0) throw new Problem("file-empty");
   const head = await readHead(ctx, upload.r2Key);
   if (!head) throw new Problem("upload-missing");
   const type = requireContentType({ fileName: upload.fileName, declaredType: upload.contentType, head });
@@ -78,6 +86,7 @@ async function commitFile(ctx: StorageCtx, upload: UploadRow, content: Verified)
         status: "ready",
         contentType: content.contentType,
         kind: content.kind,
+        sizeBytes,
         sweepAt: null,
       }),
       auditEntry(ctx, "upload.complete", { target: upload.id, details: { fileId: id, sizeBytes } }),

@@ -11,11 +11,12 @@ import { headBytesNeeded } from "#lib/file-magic";
 import { cleanFileName, fileSlug } from "#lib/file-name";
 import { defaultPartSizeBytes, PartWriterError, type PartsWritten, writeParts } from "#lib/part-writer";
 import { tellUploaded } from "./announce.ts";
+import { insertFormUpload, type TicketRoom } from "./begin-store.ts";
 import { abortParts, assemble } from "./bucket.ts";
 import { endUpload } from "./finish-upload.ts";
-import { type AgreedType, requireClaim, requireContentType, uploadLifetimeMs } from "./rules.ts";
+import { type AgreedType, requireClaim, requireContentType, ticketUsedUp, uploadLifetimeMs } from "./rules.ts";
 import { releaseStorage, reserveStorage, settleStorage } from "./storage.ts";
-import { fileRowInsert, findFile, findUpload, guardUpload, insertFormUpload, updateUpload } from "./store.ts";
+import { fileRowInsert, findFile, findUpload, guardUpload, isGuardFailure, updateUpload } from "./store.ts";
 import type { FileRow, UploadRow } from "./tables.ts";
 
 export interface FormFile {
@@ -29,6 +30,8 @@ export interface FormFile {
   declaredBytes?: number;
   /** Decided by the caller, so that a repeated request finds the file of the first. */
   fileId: string;
+  /** Counted against the files of this ticket. Throws `upload-ticket-used-up`. */
+  ticket?: TicketRoom;
 }
 
 /**
@@ -82,14 +85,14 @@ async function beginRun(ctx: WorkspaceCtx, form: FormFile): Promise<Run> {
     sweepAt: at + uploadLifetimeMs,
   } as const;
   try {
-    await ctx.db.batch([insertFormUpload(ctx, row)]);
+    await ctx.db.batch([insertFormUpload(ctx, row, form.ticket ?? null)]);
     const upload = await findUpload(ctx, ctx.workspaceId, id);
     if (upload) return { upload, r2UploadId };
     throw new Problem("upload-not-found");
   } catch (error) {
     await abortParts(ctx, r2Key, r2UploadId);
     await releaseStorage(ctx, form.fileId, { onlyReserved: true });
-    throw error;
+    throw form.ticket && isGuardFailure(error) ? ticketUsedUp(form.ticket) : error;
   }
 }
 

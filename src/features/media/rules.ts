@@ -72,6 +72,21 @@ export function mergeParts(recorded: readonly PartTag[], told: readonly PartTag[
   return [...byNumber].map(([partNumber, etag]) => ({ partNumber, etag })).sort((a, b) => a.partNumber - b.partNumber);
 }
 
+/** The cut of an upload whose size nobody said: up to so many parts, which are checked together at the end. */
+export const unsizedPlan = { partSizeBytes: 0, partCount: 10_000 } as const;
+
+/** What an unsized upload turned out to consist of: as many parts as the highest number says. */
+export function cutAsTold(cut: Cut, parts: readonly PartTag[]): Cut {
+  return { ...cut, partCount: Math.max(1, ...parts.map((part) => part.partNumber)) };
+}
+
+export function ticketUsedUp({ filesMax }: { filesMax: number }): Problem {
+  return new Problem("upload-ticket-used-up", {
+    detail: `The ticket is for ${filesMax} files.`,
+    members: { maxFiles: filesMax },
+  });
+}
+
 /** Throws `parts-missing` with the numbers, at most 100 of them. */
 export function requireAllParts(cut: Cut, parts: readonly PartTag[]): void {
   const known = new Set(parts.map((part) => part.partNumber));

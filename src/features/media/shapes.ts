@@ -6,7 +6,7 @@ import { maxEtagLength } from "./rules.ts";
 import { clientStrategies, fileKinds, fileOrigins, uploadStatuses } from "./states.ts";
 
 const partNumber = shape(() => z.number().int().min(1).max(10_000));
-const etag = shape(() =>
+export const etag = shape(() =>
   z
     .string()
     .min(1)
@@ -69,7 +69,7 @@ export const uploadShape = shape(() =>
       status: z.enum(uploadStatuses),
       fileName: z.string(),
       contentType: z.string(),
-      sizeBytes: sizeBytes(),
+      sizeBytes: sizeBytes().meta({ description: "0 for an unsized upload until it is complete." }),
       sha256: z.string().nullable().meta({ description: "The declared one, in lower-case hex." }),
       strategy: z.enum(clientStrategies),
       partSizeBytes: z.number().int(),

@@ -8,8 +8,11 @@ export const openStatuses = ["pending", "uploading"] as const satisfies readonly
 /** Not ended: counts against the limit of unfinished uploads and holds a reservation of storage. */
 export const unfinishedStatuses = ["pending", "uploading", "completing"] as const satisfies readonly UploadStatus[];
 
-/** What a client chooses between by the size it declares. */
-export const clientStrategies = ["multipart", "single"] as const;
+/**
+ * What a client chooses between by the size it declares. `unsized`: parts of any size up to a maximum, for clients
+ * that say no size before the end (upload tickets).
+ */
+export const clientStrategies = ["multipart", "single", "unsized"] as const;
 /** `form`: streamed through the Worker by an older client; such an upload has no URLs and is not listed. */
 export type UploadStrategy = (typeof clientStrategies)[number] | "form";
 

@@ -25,21 +25,6 @@ export function isGuardFailure(error: unknown): boolean {
   return messagesOf(error).some((message) => /uploads_fence_holds|files_fence_holds/.test(message));
 }
 
-/** The row of a new upload; the batch fails (`isGuardFailure`) when the workspace has `maxUnfinished` already. */
-export function insertUpload(
-  ctx: Db,
-  row: Omit<typeof uploads.$inferInsert, "fence">,
-  maxUnfinished: number,
-): Statement {
-  const fence = sql`((select count(*) from uploads where workspace_id = ${row.workspaceId} and status in ('pending', 'uploading', 'completing') and strategy <> 'form') < ${maxUnfinished})`;
-  return ctx.db.insert(uploads).values({ ...row, fence });
-}
-
-/** A form upload: not limited in number, because its request holds it. */
-export function insertFormUpload(ctx: Db, row: Omit<typeof uploads.$inferInsert, "fence" | "strategy">): Statement {
-  return ctx.db.insert(uploads).values({ ...row, strategy: "form" });
-}
-
 export async function findUpload(ctx: Db, workspaceId: string, id: string): Promise<UploadRow | null> {
   const [row] = await ctx.db.select().from(uploads).where(isUpload(workspaceId, id));
   return row ?? null;

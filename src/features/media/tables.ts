@@ -15,8 +15,12 @@ export const uploads = sqliteTable(
     fileName: text("file_name").notNull(),
     contentType: text("content_type").notNull(),
     kind: text("kind").$type<FileKind>().notNull(),
-    /** The declared size; 0 for a form upload, whose size is known at its end only. */
+    /** The declared size; 0 for a form or unsized upload until its end, when the size is known. */
     sizeBytes: integer("size_bytes").notNull(),
+    /** What an unsized upload may come to, and what is reserved for it. */
+    sizeBytesMax: integer("size_bytes_max"),
+    /** The upload ticket that it was begun with. */
+    ticketId: text("ticket_id"),
     /** The declared SHA-256 as lower-case hex, if one was declared. */
     sha256: text("sha256"),
     strategy: text("strategy").$type<UploadStrategy>().notNull(),
@@ -40,6 +44,9 @@ export const uploads = sqliteTable(
   (table) => [
     index("uploads_by_workspace").on(table.workspaceId, table.id),
     index("uploads_by_status").on(table.workspaceId, table.status),
+    index("uploads_by_ticket")
+      .on(table.ticketId)
+      .where(sql`ticket_id is not null`),
     index("uploads_by_sweep").on(table.sweepAt, table.workspaceId),
     check("uploads_fence_holds", sql`fence = 1`),
   ],

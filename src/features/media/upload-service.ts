@@ -9,15 +9,19 @@ import { Problem } from "#core/problem";
 import { cleanFileName, fileSlug } from "#lib/file-name";
 import { presignPart, presignPut } from "#lib/presign";
 import { abortParts } from "./bucket.ts";
+import { hasTicketRoom, insertUpload, type TicketRoom } from "./begin-store.ts";
 import { requireOpen, requireUpload } from "./complete-upload.ts";
 import { endedProblem, endUpload } from "./finish-upload.ts";
 import {
+  type AgreedType,
   bareEtag,
   maxUnfinishedUploads,
   planParts,
   requireClaimedType,
   requireFileSize,
   requirePartLength,
+  ticketUsedUp,
+  unsizedPlan,
   uploadLifetimeMs,
   urlLifetimeSeconds,
   urlsOnCreate,
@@ -29,7 +33,6 @@ import {
   countUnfinished,
   findUpload,
   guardUpload,
-  insertUpload,
   isGuardFailure,
   listParts,
   listUploads,
@@ -47,7 +50,7 @@ function toUpload(row: UploadRow, parts: readonly UploadPartRow[], urls: PartUrl
     contentType: row.contentType,
     sizeBytes: row.sizeBytes,
     sha256: row.sha256,
-    strategy: row.strategy === "single" ? "single" : "multipart",
+    strategy: row.strategy === "form" ? "multipart" : row.strategy,
     partSizeBytes: row.partSizeBytes,
     partCount: row.partCount,
     parts: parts.map(toPart),
@@ -88,6 +91,27 @@ function isOpen({ status }: UploadRow): boolean {
   return (openStatuses as readonly UploadStatus[]).includes(status);
 }
 
+export interface UnsizedUpload {
+  fileName: string;
+  /** The type that name and client agree on. */
+  type: AgreedType;
+  /** Reserved, and refused above. */
+  sizeBytesMax: number;
+  ticket: TicketRoom;
+}
+
+/** Like `createUpload`, for a client that says no size: what arrives is measured when it is complete. */
+export async function createUnsizedUpload(ctx: WorkspaceCtx, given: UnsizedUpload): Promise<UploadRow> {
+  const { ticket, sizeBytesMax } = given;
+  requireFileSize(sizeBytesMax);
+  if (!(await hasTicketRoom(ctx, ticket))) throw ticketUsedUp(ticket);
+  if ((await countUnfinished(ctx, ctx.workspaceId)) >= maxUnfinishedUploads) throw tooMany();
+  const named = nameUpload(ctx, given.fileName);
+  const row = { ...named, ...given.type, ...unsizedPlan, strategy: "unsized" as const, sizeBytes: 0, sizeBytesMax };
+  await reserveStorage(ctx, row.fileId, sizeBytesMax);
+  return storeUpload(ctx, row, ticket);
+}
+
 type NewUpload = Parameters<typeof insertUpload>[1] & Pick<UploadRow, "sizeBytes" | "partCount">;
 
 function planUpload(ctx: WorkspaceCtx, body: CreateUpload): NewUpload {
@@ -95,24 +119,32 @@ function planUpload(ctx: WorkspaceCtx, body: CreateUpload): NewUpload {
   const fileName = cleanFileName(body.fileName);
   const type = requireClaimedType(fileName, body.contentType);
   const plan = planParts(body.sizeBytes);
+  const named = nameUpload(ctx, fileName);
+  return {
+    ...named,
+    ...type,
+    ...plan,
+    sizeBytes: body.sizeBytes,
+    sha256: body.sha256?.toLowerCase() ?? null,
+    urlsExpireAt: plan.strategy === "single" ? named.createdAt + urlLifetimeSeconds * 1_000 : null,
+  };
+}
+
+/** What every new upload has, however its bytes come. */
+function nameUpload(ctx: WorkspaceCtx, fileName: string) {
   const id = ctx.newId("upload");
   const at = ctx.now();
   return {
-    ...type,
-    ...plan,
     id,
     fileName,
     fileId: ctx.newId("file"),
     workspaceId: ctx.workspaceId,
     userId: ctx.userId,
-    sizeBytes: body.sizeBytes,
-    sha256: body.sha256?.toLowerCase() ?? null,
     r2Key: `w/${ctx.workspaceId}/u/${id}/${fileSlug(fileName)}`,
-    status: "pending",
+    status: "pending" as const,
     createdAt: at,
     updatedAt: at,
     expiresAt: at + uploadLifetimeMs,
-    urlsExpireAt: plan.strategy === "single" ? at + urlLifetimeSeconds * 1_000 : null,
     sweepAt: at + uploadLifetimeMs,
   };
 }
@@ -124,11 +156,15 @@ function tooMany(): Problem {
   });
 }
 
-async function storeUpload(ctx: WorkspaceCtx, planned: NewUpload): Promise<UploadRow> {
+async function storeUpload(
+  ctx: WorkspaceCtx,
+  planned: NewUpload,
+  ticket: TicketRoom | null = null,
+): Promise<UploadRow> {
   const row = { ...planned, r2UploadId: await createParts(ctx, planned) };
   try {
     await ctx.db.batch([
-      insertUpload(ctx, row, maxUnfinishedUploads),
+      insertUpload(ctx, row, { maxUnfinished: maxUnfinishedUploads, ticket }),
       auditEntry(ctx, "upload.create", {
         target: row.id,
         details: { sizeBytes: row.sizeBytes, contentType: row.contentType },
@@ -138,7 +174,7 @@ async function storeUpload(ctx: WorkspaceCtx, planned: NewUpload): Promise<Uploa
     if (isGuardFailure(error)) {
       if (row.r2UploadId !== null) await abortParts(ctx, row.r2Key, row.r2UploadId);
       await releaseStorage(ctx, row.fileId);
-      throw tooMany();
+      throw ticket && !(await hasTicketRoom(ctx, ticket)) ? ticketUsedUp(ticket) : tooMany();
     }
     // The reply may have been lost after the commit, or an equal request may have won: then the row is there.
     const existing = await findUpload(ctx, ctx.workspaceId, row.id);
@@ -189,10 +225,11 @@ async function signUrls(ctx: WorkspaceCtx, upload: UploadRow, partNumbers: reado
   const expiresAt = new Date(nowMs + expiresInSeconds * 1_000).toISOString();
   const urls: PartUrl[] = [];
   for (const partNumber of partNumbers) {
-    const contentLength = requirePartLength(upload, partNumber);
+    const length = requirePartLength(upload, partNumber);
+    const contentLength = upload.strategy === "unsized" ? null : length;
     const signed =
       upload.r2UploadId === null
-        ? await presignPut({ ...signing, contentLength, contentType: upload.contentType })
+        ? await presignPut({ ...signing, contentLength: length, contentType: upload.contentType })
         : await presignPart({ ...signing, contentLength, uploadId: upload.r2UploadId, partNumber });
     urls.push({ partNumber, ...signed, expiresAt });
   }
@@ -220,7 +257,9 @@ interface Kept {
 }
 
 async function keepParts(ctx: WorkspaceCtx, upload: UploadRow, { uploaded, signs }: Kept): Promise<void> {
-  const wrong = uploaded.filter((part) => requirePartLength(upload, part.partNumber) !== part.sizeBytes);
+  const wrong = uploaded.filter(
+    (part) => requirePartLength(upload, part.partNumber) !== part.sizeBytes && upload.strategy !== "unsized",
+  );
   if (wrong.length > 0) {
     throw new Problem("part-invalid", {
       detail: "Every part has exactly the size it was signed for.",
