@@ -99,7 +99,7 @@ function openAiTypeOf(status: number): string {
  * said of the caller's input keeps its own code.
  */
 export function openAiError(problem: Problem, requestId: string): Record<string, unknown> {
-  const { providerCode, providerType, param, ...members } = problem.options.members ?? {};
+  const { providerCode, providerType, param = paramOf(problem), ...members } = problem.options.members ?? {};
   return {
     error: {
       message: problem.message,
@@ -111,6 +111,14 @@ export function openAiError(problem: Problem, requestId: string): Record<string,
     },
     requestId,
   };
+}
+
+/** The first member of the body that is wrong, written as OpenAI writes it: `messages[0].role`. */
+function paramOf({ options }: Problem): string | null {
+  const errors = options.members?.["errors"];
+  const [first] = Array.isArray(errors) ? (errors as { in?: unknown; path?: unknown }[]) : [];
+  if (first?.in !== "body" || typeof first.path !== "string" || first.path === "") return null;
+  return first.path.replaceAll(/\.(\d+)(?=\.|$)/g, "[$1]");
 }
 
 /** OpenAI answers 400 where a member is wrong, and its clients take 422 for nothing they could mend. */

@@ -23,8 +23,8 @@ function byChat(spoken: DialectRules): DialectRules {
     headersOf: spoken.headersOf,
     pathOf: () => spoken.pathOf(chat),
     bodyOf: (_, body, target) => spoken.bodyOf(chat, chatBodyOf(body), target),
-    answerOf: (_, answer) => responseOf(spoken.answerOf(chat, answer)),
-    openTranslation: () => chained(spoken.openTranslation?.(chat) ?? null, openResponseTranslation()),
+    answerOf: (_, answer, about) => responseOf(spoken.answerOf(chat, answer, about)),
+    openTranslation: (_, about) => chained(spoken.openTranslation?.(chat, about) ?? null, openResponseTranslation()),
   };
 }
 

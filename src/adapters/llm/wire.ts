@@ -27,7 +27,7 @@ export interface DialectRules {
   pathOf(asked: Asked): string;
   /** Throws `model-request-refused` for what the company cannot be asked. */
   bodyOf(asked: Asked, body: JsonObject, target: Target): JsonObject;
-  answerOf(asked: Asked, answer: JsonObject): JsonObject;
+  answerOf(asked: Asked, answer: JsonObject, about: { nowMs: number }): JsonObject;
   /** Null: its events are of OpenAI's form. */
-  openTranslation: ((asked: Asked) => Translation) | null;
+  openTranslation: ((asked: Asked, about: { nowMs: number }) => Translation) | null;
 }

@@ -122,7 +122,7 @@ async function readFault(ctx: WorkspaceCtx, target: Target, response: Response):
   return faultOf(kind, {
     status,
     retryAfterMs: retryAfterOf(response.headers, ctx.now()),
-    said: kind === "refused" ? saidIn(text) : null,
+    said: kind === "refused" ? saidIn(target.secret === "" ? text : text.replaceAll(target.secret, "[key]")) : null,
   });
 }
 

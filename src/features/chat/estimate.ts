@@ -3,6 +3,7 @@
  * reservation takes more than any known one counts for text that people or programs write; what was too much returns with the settlement.
  */
 import { isObject, type JsonObject } from "#adapters/llm/dialect";
+import { Problem } from "#core/problem";
 import type { Operation } from "./operations.ts";
 
 /** A vendor's tokenizers come to about 4 bytes a token for English, 3 for Chinese or source, never fewer than 2 but for noise. */
@@ -22,15 +23,18 @@ interface Size {
   parts: number;
 }
 
-const maxDepth = 32;
+/** Schemas take two levels for each of theirs. What is not measured would not be set aside either, so deeper ones are refused. */
+const maxDepth = 128;
 
-/** Bytes of all texts in what the model reads; an image's bytes are no text. Deeper than 32 levels nothing is read: no provider takes it. */
+/** Bytes of all texts in what the model reads; an image's bytes are no text. Throws `validation-failed` where it is nested too deep. */
 function measure(value: unknown, size: Size, depth = 0): Size {
   if (typeof value === "string") size.textBytes += Buffer.byteLength(value);
   else if (typeof value === "number") size.parts += 1;
-  else if (Array.isArray(value)) {
-    if (depth < maxDepth) for (const item of value) measure(item, size, depth + 1);
-  } else if (isObject(value) && depth < maxDepth) measureObject(value, size, depth);
+  else if (typeof value === "object" && value !== null) {
+    if (depth > maxDepth) throw new Problem("validation-failed", { detail: `Nested deeper than ${maxDepth} levels.` });
+    if (Array.isArray(value)) for (const item of value) measure(item, size, depth + 1);
+    else if (isObject(value)) measureObject(value, size, depth);
+  }
   return size;
 }
 

@@ -46,7 +46,7 @@ export async function editImages(ctx: WorkspaceCtx, request: Request): Promise<R
       sizeBytes: form.sizeBytes,
       most,
       count: tokensCount,
-      begin: readPlain(operation),
+      begin: readPlain(operation, ctx),
     });
     return toldAs(answered, guard, most);
   } catch (error) {

@@ -52,12 +52,14 @@ function count(value: unknown): number {
   return typeof value === "number" && Number.isFinite(value) && value > 0 ? Math.floor(value) : 0;
 }
 
-/** `usage` under its names of chat (`prompt_tokens`) and of responses (`input_tokens`); null: the answer has none. */
+/** `usage` under its names of chat (`prompt_tokens`) and of responses (`input_tokens`); null: the answer has none, or one that counts nothing. */
 export function readUsage(usage: unknown): TokenUsage | null {
   if (!isObject(usage)) return null;
+  const input = usage["prompt_tokens"] ?? usage["input_tokens"];
+  if (typeof input !== "number") return null;
   const details = usage["prompt_tokens_details"] ?? usage["input_tokens_details"];
   return {
-    inputTokens: count(usage["prompt_tokens"] ?? usage["input_tokens"]),
+    inputTokens: count(input),
     cachedInputTokens: isObject(details) ? count(details["cached_tokens"]) : 0,
     outputTokens: count(usage["completion_tokens"] ?? usage["output_tokens"]),
     estimated: false,
@@ -122,6 +124,11 @@ const one = () => 1;
 const several = (body: JsonObject) => Math.max(count(body["n"]), count(body["best_of"]), 1);
 const noEvents = () => nothing;
 
+/** One that is given as its tokens is one. */
+function promptsIn(prompt: unknown): number {
+  return Array.isArray(prompt) && typeof prompt[0] !== "number" ? Math.max(prompt.length, 1) : 1;
+}
+
 /** OpenAI's guide to images: at most 6,240 tokens a picture in high quality, 1,584 in medium. */
 const pictureTokens = { high: 6_300, lower: 1_600 };
 
@@ -163,7 +170,7 @@ export const operations = {
     capability: "completions",
     lengthMembers: ["max_tokens"],
     // A list of prompts has so many answers each.
-    answersOf: (body) => several(body) * (Array.isArray(body["prompt"]) ? Math.max(body["prompt"].length, 1) : 1),
+    answersOf: (body) => several(body) * promptsIn(body["prompt"]),
     inputOf: ({ prompt, suffix }) => [prompt, suffix],
     eventFacts: chunkFacts,
     asksForUsage: true,

@@ -17,14 +17,14 @@ export interface PlainAnswer {
   textLength: number;
 }
 
-export function readPlain(operation: Operation): Begin<PlainAnswer> {
+export function readPlain(operation: Operation, { now }: { now(): number }): Begin<PlainAnswer> {
   return async (target, response) => {
     const invalid = { ok: false, fault: faultOf("invalid-answer", { status: response.status }) } as const;
     const text = await readText(response, target);
     const value = text === null ? null : parse(text);
     if (text === null || !isObject(value) || isObject(value["error"])) return invalid;
     const dialect = dialectOf(target, operation);
-    const answer = dialect.answerOf(operation, value);
+    const answer = dialect.answerOf(operation, value, { nowMs: now() });
     if (!hasAnswer(operation, answer)) return invalid;
     const usage = readUsage(answer["usage"]);
     const begun = {
@@ -41,7 +41,7 @@ function hasAnswer({ name }: Operation, answer: JsonObject): boolean {
     name === "chat" || name === "completions"
       ? answer["choices"]
       : (answer["data"] ?? answer["output"] ?? answer["results"]);
-  return Array.isArray(member) && (member.length > 0 || name === "responses");
+  return Array.isArray(member) && member.every(isObject) && (member.length > 0 || name === "responses");
 }
 
 /**

@@ -203,7 +203,7 @@ async function answer(ctx: WorkspaceCtx, walk: Walk): Promise<Response> {
   const patience = readPatience(request, { isStream: false });
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(patience.totalMs)]);
   const call = { operation, body: sent, isStream: false, patience, signal };
-  const answered = await tryTargets(ctx, targets, { call, begin: readPlain(operation) });
+  const answered = await tryTargets(ctx, targets, { call, begin: readPlain(operation, ctx) });
   const bill = billOf(answered.target, walk.admitted, usageOfPlain(walk, answered.begun));
   const { target } = answered;
   const passed = letThrough(walk.guard, answered.begun);

@@ -1,6 +1,7 @@
 /** As much of a model request as is looked at here; every other member goes to the provider as it came. Names are those of OpenAI's API reference. */
 import * as z from "zod";
 import { shape } from "#core/shape";
+import { flawOf } from "./chat-rules.ts";
 
 const model = () =>
   z.string().min(1).max(200).meta({ description: "Of GET /v1/models; may contain slashes.", example: "gpt-4o-mini" });
@@ -27,10 +28,16 @@ export const chatBody = shape(() =>
       max_tokens: length(),
       max_completion_tokens: length(),
       n: answers(),
+      temperature: z.number().min(0).max(2).nullable().optional(),
+      top_p: z.number().min(0).max(1).nullable().optional(),
       stream: isStream(),
       stream_options: streamOptions(),
       user: user(),
       metadata: metadata(),
+    })
+    .superRefine((body, found) => {
+      const flaw = flawOf(body);
+      if (flaw) found.addIssue({ code: "custom", ...flaw });
     })
     .meta({ id: "ChatCompletionCreate" }),
 );
@@ -50,11 +57,25 @@ export const completionBody = shape(() =>
     .meta({ id: "CompletionCreate" }),
 );
 
+/** A text of tokens may be as long as the model reads; of texts 2,048 are taken. */
+const maxInputTokens = 8_192;
+const maxInputs = 2_048;
+const inputError = "expected texts that are not empty (at most 2,048), or their tokens";
+
+const isTokens = (value: unknown): boolean => Array.isArray(value) && value.length > 0 && value.every(isToken);
+const isToken = (value: unknown): boolean => Number.isInteger(value) && Number(value) >= 0;
+const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
+
+function isInput(input: string | unknown[]): boolean {
+  if (typeof input === "string" || isTokens(input)) return true;
+  return input.length <= maxInputs && (input.every(isText) || input.every(isTokens));
+}
+
 export const embeddingsBody = shape(() =>
   z
     .looseObject({
       model: model(),
-      input: z.union([z.string().min(1), z.array(z.unknown()).min(1).max(2_048)]),
+      input: z.union([z.string().min(1), z.array(z.unknown()).min(1).max(maxInputTokens)]).refine(isInput, inputError),
       user: user(),
     })
     .meta({ id: "EmbeddingsCreate" }),

@@ -48,7 +48,7 @@ export function openSource(
   const watch = watchOver(reader, patience);
   const gather = openGathering(reader, watch.noteRead);
   const events = openEventReader();
-  const translate = dialectOf(target, operation).openTranslation?.(operation) ?? null;
+  const translate = dialectOf(target, operation).openTranslation?.(operation, { nowMs: Date.now() }) ?? null;
   const read = async (): Promise<EventBatch | null> => {
     // A read that is given up rejects on the network, and ends in memory: late either way.
     const bytes = await gather().finally(watch.assertInTime);

@@ -176,9 +176,20 @@ export function problemOf(faults: readonly Fault[]): Problem {
 
 function refusal({ status, said }: Fault): Problem {
   if (status === 404 && !said) return new Problem("model-unavailable", { headers: noRetry });
+  // Its own words name the model as the provider calls it, and how it is reached.
+  if (status === 404 && said?.code === "model_not_found")
+    return new Problem("model-not-found", {
+      detail: "The model's provider has no model of this name.",
+      headers: noRetry,
+      members: { param: "model" },
+    });
+  const code = said?.code ?? (said && isTooLong.test(said.message) ? "context_length_exceeded" : null);
   return new Problem("model-request-refused", {
     ...(said ? { detail: said.message } : {}),
     headers: noRetry,
-    members: said ? { providerCode: said.code, providerType: said.type, param: said.param } : {},
+    members: said ? { providerCode: code, providerType: said.type, param: said.param } : {},
   });
 }
+
+/** Companies that have no code for it: Anthropic, and servers of open models. */
+const isTooLong = /prompt is too long|maximum context length/i;

@@ -22,12 +22,17 @@ export interface TargetsAbout {
 /** No provider's name of a model is longer; it stands in problems and in memory. */
 const maxIdLength = 300;
 
+/** It stands in headers of the answer, which take nothing else. */
+function isId(id: string): boolean {
+  return id.length <= maxIdLength && /^[\x20-\x7e]+$/.test(id);
+}
+
 /**
  * All targets of a model id in the order in which they are tried. Throws `model-not-found`, `model-not-allowed`,
  * `model-provider-not-configured`, `model-capability-missing`. Reads nothing while what superadmins set is remembered.
  */
 export async function targetsOf(ctx: WorkspaceCtx, modelId: string, about: TargetsAbout): Promise<Target[]> {
-  if (modelId === "" || modelId.length > maxIdLength) throw notFound(modelId);
+  if (!isId(modelId)) throw notFound(modelId);
   const router = await openRouter(ctx);
   requireFrom(router, modelId);
   const { metadata = {}, sizeBytes, stickTo = null, capability } = about;
@@ -119,7 +124,7 @@ export async function listModels(ctx: WorkspaceCtx): Promise<ListedModel[]> {
 
 /** One model that the caller can use; throws what `targetsOf` throws, for any capability. */
 export async function findModel(ctx: WorkspaceCtx, id: string): Promise<ListedModel> {
-  if (id === "" || id.length > maxIdLength) throw notFound(id);
+  if (!isId(id)) throw notFound(id);
   const router = await openRouter(ctx);
   requireFrom(router, id);
   return toListed(router, id);

@@ -170,6 +170,10 @@ export function quotaExceeded(short: readonly Shortage[], nowMs: number): Proble
       resetsAt: first.endMs === null ? null : new Date(first.endMs).toISOString(),
       suggestion: resources[resource].suggestion,
     },
-    headers: waitSeconds === null ? {} : { "retry-after": String(waitSeconds) },
+    headers: {
+      ...(waitSeconds === null ? {} : { "retry-after": String(waitSeconds) }),
+      // OpenAI's clients would ask again at once where the wait is longer than a minute.
+      ...(waitSeconds === null || waitSeconds > 60 ? { "x-should-retry": "false" } : {}),
+    },
   });
 }

@@ -30,6 +30,7 @@ const target: Target = {
 };
 
 const asked = (body: JsonObject) => dialect.bodyOf(chat, { model: target.model, ...body }, target);
+const now = { nowMs: Date.UTC(2026, 0, 1) };
 const hello = [{ role: "user", content: "Hello" }];
 
 describe("a request to Anthropic", () => {
@@ -161,8 +162,9 @@ describe("an answer of Anthropic", () => {
       stop_reason: "max_tokens",
       usage,
     };
-    expect(dialect.answerOf(chat, answer)).toMatchObject({
+    expect(dialect.answerOf(chat, answer, now)).toMatchObject({
       object: "chat.completion",
+      created: now.nowMs / 1_000,
       choices: [{ index: 0, message: { role: "assistant", content: "Hi" }, finish_reason: "length" }],
       usage: { prompt_tokens: 17, completion_tokens: 3, total_tokens: 20, prompt_tokens_details: { cached_tokens: 5 } },
     });
@@ -170,7 +172,7 @@ describe("an answer of Anthropic", () => {
 
   it("has calls of tools, or the structured answer as its text", () => {
     const use = { type: "tool_use", id: "t1", name: "weather", input: { city: "Bonn" } };
-    expect(dialect.answerOf(chat, { content: [use], stop_reason: "tool_use" })).toMatchObject({
+    expect(dialect.answerOf(chat, { content: [use], stop_reason: "tool_use" }, now)).toMatchObject({
       choices: [
         {
           message: {
@@ -182,19 +184,19 @@ describe("an answer of Anthropic", () => {
       ],
     });
     const structured = { ...use, name: "structured_answer" };
-    expect(dialect.answerOf(chat, { content: [structured], stop_reason: "tool_use" })).toMatchObject({
+    expect(dialect.answerOf(chat, { content: [structured], stop_reason: "tool_use" }, now)).toMatchObject({
       choices: [{ message: { content: '{"city":"Bonn"}' }, finish_reason: "stop" }],
     });
   });
 
   it("is no answer when it has none", () => {
-    expect(dialect.answerOf(chat, {})).toMatchObject({ choices: [] });
+    expect(dialect.answerOf(chat, {}, now)).toMatchObject({ choices: [] });
   });
 });
 
 describe("a stream of Anthropic", () => {
   const translate = (events: JsonObject[]) => {
-    const translation = dialect.openTranslation?.(chat);
+    const translation = dialect.openTranslation?.(chat, now);
     if (!translation) throw new Error("nothing translates");
     return events.flatMap((data) => translation.read({ name: null, data }));
   };

@@ -120,7 +120,7 @@ describe("a provider that says when to come back", () => {
       patience,
       signal: new AbortController().signal,
     };
-    const about = { call, begin: readPlain(operations.chat), breaker: openBreaker() };
+    const about = { call, begin: readPlain(operations.chat, { now: Date.now }), breaker: openBreaker() };
     const answered = await tryTargets(ctx, [targetOf("one"), targetOf("two")], about);
     expect(asked).toEqual(["one", "two", "two", "two"]);
     expect(answered.attempts).toBe(4);

@@ -1,5 +1,5 @@
 /** Recordings and edited pictures, which come in forms, through OpenAI's own client. */
-import { BadRequestError, InternalServerError, toFile } from "openai";
+import { BadRequestError, InternalServerError, NotFoundError, toFile } from "openai";
 import { describe, expect, it } from "vitest";
 import { bindings, call, signUp, systemContext } from "#test/support/harness";
 import { sweepSpool } from "#features/chat/spool";
@@ -198,7 +198,7 @@ describe.concurrent("a recording that cannot be heard", () => {
     ["or/sandbox-cut-11", InternalServerError],
     ["or/sandbox-bad-json-3", InternalServerError],
     ["or/sandbox-bad-request", BadRequestError],
-    ["or/sandbox-nothing", BadRequestError],
+    ["or/sandbox-nothing", NotFoundError],
     ["gpt-4o-mini", BadRequestError],
   ])("costs nothing (%s)", async (model, kind) => {
     const person = await signUp();

@@ -35,7 +35,10 @@ function reasonOf(reason: unknown, isStructured: boolean): string {
   return finishReasons[String(reason)] ?? "stop";
 }
 
-export function chatAnswer(answer: JsonObject): JsonObject {
+/** Its answers do not say when they were made. */
+const createdOf = (nowMs: number): number => Math.floor(nowMs / 1_000);
+
+export function chatAnswer(answer: JsonObject, { nowMs }: { nowMs: number }): JsonObject {
   const blocks = Array.isArray(answer["content"]) ? answer["content"].filter(isObject) : [];
   const structured = blocks.find(({ type, name }) => type === "tool_use" && name === structuredTool);
   const text = structured
@@ -52,7 +55,7 @@ export function chatAnswer(answer: JsonObject): JsonObject {
   return {
     id: answer["id"],
     object: "chat.completion",
-    created: 0,
+    created: createdOf(nowMs),
     model: answer["model"],
     // An answer of no blocks is none: it is left to whoever reads this to ask somebody else.
     choices:
@@ -68,6 +71,7 @@ function toCall({ id, name, input }: JsonObject): JsonObject {
 }
 
 interface Heard {
+  created: number;
   frame: JsonObject;
   usage: JsonObject;
   /** Block index there, index among the tool calls here; null: the block is the structured answer. */
@@ -75,8 +79,8 @@ interface Heard {
   isStructured: boolean;
 }
 
-export function openChatTranslation(): Translation {
-  const heard: Heard = { frame: {}, usage: {}, calls: new Map(), isStructured: false };
+export function openChatTranslation({ nowMs }: { nowMs: number }): Translation {
+  const heard: Heard = { created: createdOf(nowMs), frame: {}, usage: {}, calls: new Map(), isStructured: false };
   return { read: ({ data }) => readEvent(heard, data), end: () => [] };
 }
 
@@ -106,7 +110,7 @@ function chunk({ frame }: Heard, change: JsonObject, reason: string | null = nul
 
 function begin(heard: Heard, { message }: JsonObject): JsonObject[] {
   const { id, model, usage } = isObject(message) ? message : {};
-  heard.frame = { id, object: "chat.completion.chunk", created: 0, model };
+  heard.frame = { id, object: "chat.completion.chunk", created: heard.created, model };
   if (isObject(usage)) heard.usage = { ...usage };
   return chunk(heard, { role: "assistant", content: "" });
 }

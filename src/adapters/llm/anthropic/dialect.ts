@@ -10,6 +10,6 @@ export const anthropicDialect: DialectRules = {
     if (name !== "chat") throw refuse("model", "This model answers chat completions only.");
     return messagesBody(body, target);
   },
-  answerOf: (_, answer) => chatAnswer(answer),
-  openTranslation: openChatTranslation,
+  answerOf: (_, answer, about) => chatAnswer(answer, about),
+  openTranslation: (_, about) => openChatTranslation(about),
 };

@@ -15,6 +15,8 @@ export function messagesBody(body: JsonObject, target: Target): JsonObject {
   if (typeof body["n"] === "number" && body["n"] > 1) throw refuse("n", "This model gives one answer a request.");
   const all = Array.isArray(body["messages"]) ? body["messages"].filter(isObject) : [];
   const system = all.filter(isInstruction).map(textOf).filter(Boolean).join("\n\n");
+  const messages = merged(all.filter((message) => !isInstruction(message)).map(toMessage));
+  if (messages.length === 0) throw refuse("messages", "This model needs a message of the user's that is not empty.");
   const length = body["max_completion_tokens"] ?? body["max_tokens"];
   return {
     model: target.model,
@@ -22,7 +24,7 @@ export function messagesBody(body: JsonObject, target: Target): JsonObject {
       typeof length === "number"
         ? length
         : Math.min(target.facts.maxOutputTokens || usualAnswerTokens, usualAnswerTokens),
-    messages: merged(all.filter((message) => !isInstruction(message)).map(toMessage)),
+    messages,
     ...(system === "" ? {} : { system }),
     ...sampling(body),
     ...tooling(body),
@@ -123,9 +125,11 @@ function tooling(body: JsonObject): JsonObject {
 
 /** JSON of any form is asked for by a schema that allows any object. */
 function schemaOf(format: unknown): JsonObject | null {
-  if (!isObject(format)) return null;
+  if (!isObject(format) || format["type"] === "text") return null;
   if (format["type"] === "json_object") return { type: "object", additionalProperties: true };
-  const named = format["type"] === "json_schema" ? format["json_schema"] : null;
+  if (format["type"] !== "json_schema")
+    throw refuse("response_format", "This model gives text, JSON or JSON of a schema.");
+  const named = format["json_schema"];
   return isObject(named) && isObject(named["schema"]) ? named["schema"] : null;
 }
 
