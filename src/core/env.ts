@@ -167,6 +167,9 @@ function parse(env: Variables): Settings {
   };
   if (settings.environment === "production" && settings.outboundTenantAllow?.length)
     faults.push("OUTBOUND_TENANT_ALLOW: exists outside production only");
+  // The shapes of answers are not deployed.
+  if (settings.environment === "production" && settings.checkResponses)
+    faults.push("CHECK_RESPONSES: exists outside production only");
   if (faults.length === 0) return settings;
   throw new EnvironmentError(`The environment is not complete. ${faults.join("; ")}. See .dev.vars.example.`);
 }

@@ -134,6 +134,12 @@ describe("the environment", () => {
     expect(reading(production)).toThrow("PROVIDER_MISTRAL_BASE_URL: a key may travel by https only");
   });
 
+  it("checks answers outside production only, where their shapes are", () => {
+    expect(reading({ CHECK_RESPONSES: "on", ENVIRONMENT: "test" })().checkResponses).toBe(true);
+    const production = { CHECK_RESPONSES: "on", ENVIRONMENT: "production", OUTBOUND_TENANT_ALLOW: "" };
+    expect(reading(production)).toThrow("CHECK_RESPONSES: exists outside production only");
+  });
+
   it("knows which providers of the catalogue have an address of their own", () => {
     const known = Object.entries(providers).filter(([, provider]) => provider.baseUrl !== null);
     expect(providersWithAddress.toSorted()).toEqual(known.map(([name]) => name).toSorted());

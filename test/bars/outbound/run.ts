@@ -104,8 +104,9 @@ async function onStandIn(patches: readonly Patch[]): Promise<Seen & { trapped: n
   const network = await openNetwork();
   const detour: Patch = {
     file: adapter,
-    find: "call: Fetch = (request) => fetch(request)",
-    replace: `call: Fetch = (request) => {
+    find: "call: Fetch = (request, options) => fetch(request, options)",
+    replace: `call: Fetch = (asked, options) => {
+      const request = new Request(asked, options);
       const headers = new Headers(request.headers);
       headers.set("x-bar-url", request.url);
       const { method, body, redirect, signal } = request;
