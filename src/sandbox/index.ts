@@ -4,6 +4,7 @@
  */
 import type { SandboxCtx } from "./context.ts";
 import { answerLlm } from "./llm/api.ts";
+import { answerSpeech } from "./speech/api.ts";
 import { answerSearch } from "./search/api.ts";
 import { page, stylesheet } from "./page.ts";
 import { answerApi } from "./stripe/api.ts";
@@ -23,6 +24,7 @@ export async function answerSandbox(ctx: SandboxCtx, request: Request): Promise<
   if (company === "style.css") return stylesheet();
   if (company === "stripe" && rest[0] === "v1") return answerApi(ctx, request, rest.slice(1).join("/"));
   if (company === "llm") return answerLlm(ctx, request, rest.join("/"));
+  if (company === "speech") return answerSpeech(ctx, request, rest.join("/"));
   if (company === "search") return answerSearch(request, rest.join("/"));
   if (company === "stripe") return answerPage(ctx, request, rest.join("/"));
   return page({ title: "Not found", status: 404, body: html`<p>No company is simulated here.</p>` });

@@ -58,7 +58,7 @@ export interface SpeechFault {
 }
 
 export interface SpeechCapabilities {
-  /** Of the whole request: leave room for its form. */
+  /** Of the recording; the form around it counts, too, so leave it room. */
   requestBytesMax: number;
   secondsMax: number | null;
   /** Times of words. */

@@ -8,29 +8,19 @@ import { readBody } from "./body.ts";
 import type { Act, Call } from "./call.ts";
 import { completeChat } from "./chat.ts";
 import { completeText } from "./completions.ts";
-import { countAttempt, openTally, readCounts, type Tally } from "./counters.ts";
-import { type Delivery, send, stayAway } from "./delivery.ts";
+import { openTally, readCounts, type Tally } from "./counters.ts";
+import { type Delivery, send } from "./delivery.ts";
 import { hashOf } from "./dice.ts";
 import { embed } from "./embeddings.ts";
-import {
-  anthropicError,
-  anthropicStatus,
-  badKey,
-  LlmFailure,
-  noKey,
-  openaiError,
-  quotaExhausted,
-  serverError,
-} from "./failure.ts";
-import { type Fault, faultOf } from "./faults.ts";
-import { type Fields, isFields } from "./fields.ts";
+import { anthropicError, anthropicStatus, badKey, LlmFailure, noKey, openaiError, quotaExhausted } from "./failure.ts";
+import { faultOf } from "./faults.ts";
 import { editImages, generateImages, pictureAt } from "./images.ts";
+import { misbehave, userOf } from "./misbehave.ts";
 import { describeModel, listModels } from "./models.ts";
 import { moderate } from "./moderations.ts";
 import { cancelResponse, createResponse, deleteResponse, listInputItems, readResponse } from "./responses.ts";
 import { speak } from "./speech.ts";
 import { transcribe, translate } from "./transcription.ts";
-import { seedOf } from "./usage.ts";
 
 /** `:` stands for an id. */
 const acts: Record<string, Act> = {
@@ -52,8 +42,6 @@ const acts: Record<string, Act> = {
   "POST messages": createMessage,
   "POST messages/count_tokens": countMessageTokens,
 };
-
-const longestUser = 256;
 
 /** @param path below /__sandbox/llm, without a slash at its start */
 export async function answerLlm(ctx: SandboxCtx, request: Request, path: string): Promise<Response> {
@@ -93,7 +81,7 @@ interface Asked {
 async function answerApi(ctx: SandboxCtx, request: Request, { path, headers, query }: Asked): Promise<Response> {
   const owner = requireKey(request);
   const { act, id } = actFor(request.method, path);
-  const { fields, files } = await readBody(request);
+  const { fields, files } = await readBody(request, { keepsFiles: path.startsWith("audio/") });
   const model = typeof fields["model"] === "string" ? fields["model"] : "";
   const user = userOf(fields);
   const tally = openTally({ model, user });
@@ -102,7 +90,7 @@ async function answerApi(ctx: SandboxCtx, request: Request, { path, headers, que
     await misbehave(fault, { model, fields, signal: request.signal });
     const call: Call = { ctx, fields, files, query, fault, owner, id, headers: request.headers };
     const delivery: Delivery = { fault, signal: request.signal, tally, headers };
-    return await send(act(call), delivery);
+    return await send(await act(call), delivery);
   } catch (error) {
     tally.end(endingOf(error, request.signal));
     throw error;
@@ -112,20 +100,6 @@ async function answerApi(ctx: SandboxCtx, request: Request, { path, headers, que
 function endingOf(error: unknown, signal: AbortSignal): Parameters<Tally["end"]>[0] {
   if (signal.aborted) return "aborted";
   return error instanceof LlmFailure ? "finished" : "broken";
-}
-
-interface Misled {
-  model: string;
-  fields: Fields;
-  signal: AbortSignal;
-}
-
-/** What goes wrong before the request is even understood. */
-async function misbehave(fault: Fault, { model, fields, signal }: Misled): Promise<void> {
-  if (fault.kind === "status") throw fault.failure();
-  if (fault.kind === "flaky" && countAttempt(model, userOf(fields) ?? seedOf(fields)) < fault.failures)
-    throw serverError();
-  if (fault.kind === "no-headers") await stayAway(signal);
 }
 
 /** Every key is taken, but for the two whose names say why they are not. Gives a hash of it. */
@@ -164,12 +138,4 @@ function decoded(text: string): string {
 
 function unknownRoute(method: string, path: string): LlmFailure {
   return new LlmFailure(404, `Invalid URL (${method} /${path.slice(0, 100)})`);
-}
-
-/** By whom the counters and a flaky model tell requests apart. */
-function userOf(fields: Fields): string | null {
-  const metadata = isFields(fields["metadata"]) ? fields["metadata"] : {};
-  const named = [fields["user"], metadata["id"], metadata["user_id"], fields["safety_identifier"]];
-  const user = named.find((value) => typeof value === "string" && value !== "");
-  return typeof user === "string" ? user.slice(0, longestUser) : null;
 }

@@ -11,6 +11,8 @@ export interface UploadedFile {
   /** The first bytes, enough to know what it is. */
   head: Uint8Array<ArrayBuffer>;
   sha256: string;
+  /** All of it, for acts that listen; null for the others. */
+  bytes: Uint8Array<ArrayBuffer> | null;
 }
 
 export interface Call {
@@ -26,4 +28,4 @@ export interface Call {
   headers: Headers;
 }
 
-export type Act = (call: Call) => Answer;
+export type Act = (call: Call) => Answer | Promise<Answer>;

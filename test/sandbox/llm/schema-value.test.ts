@@ -6,7 +6,7 @@ import { diceOf } from "#sandbox/llm/dice";
 import { textMatching } from "#sandbox/llm/pattern-text";
 import { valueFitting } from "#sandbox/llm/schema-value";
 import { countTokens, splitTokens } from "#sandbox/llm/tokens";
-import { numberWord } from "#sandbox/llm/transcription";
+import { numberWord } from "#sandbox/speech/heard";
 
 const valuesFor = (schema: object) =>
   Array.from({ length: 10 }, (_, index) => valueFitting(schema as Record<string, unknown>, diceOf(String(index))));
