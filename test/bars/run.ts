@@ -3,6 +3,7 @@ import { readOptions, runBar } from "./options.ts";
 import { bar as access } from "./access/run.ts";
 import { bar as codes } from "./codes/run.ts";
 import { bar as billing } from "./billing/run.ts";
+import { bar as chunks } from "./chunks/run.ts";
 import { bar as crash } from "./crash/run.ts";
 import { bar as enumeration } from "./enumeration/run.ts";
 import { bar as gateway } from "./gateway/run.ts";
@@ -13,7 +14,21 @@ import { bar as outbound } from "./outbound/run.ts";
 import { bar as signIn } from "./sign-in/run.ts";
 import { bar as tokens } from "./tokens/run.ts";
 
-const bars = [legacy, access, signIn, tokens, enumeration, codes, mail, outbound, ledger, gateway, billing, crash];
+const bars = [
+  legacy,
+  access,
+  signIn,
+  tokens,
+  enumeration,
+  codes,
+  mail,
+  outbound,
+  ledger,
+  gateway,
+  billing,
+  crash,
+  chunks,
+];
 const given = process.argv.slice(2);
 const names = given.filter((word) => !word.startsWith("--"));
 const unknown = names.filter((name) => bars.every((bar) => bar.name !== name));

@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: every figure as a ratio against its peer in the same run, one JSON line each; leaves with 1 when a target is missed.
  * `npm run bench -- seal` runs one group. The peers in Node are installed here when they are missing; those in Python come from Debian
- * (python3-pil, python3-cryptography, python3-zstandard).
+ * (python3-pil, python3-cryptography, python3-zstandard), and ffmpeg, which the group `media` measures beside.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -9,6 +9,7 @@ import { existsSync } from "node:fs";
 const groups = {
   seal: "test/bench/seal/bench.mjs",
   storage: "test/bench/storage/run.mjs",
+  media: "test/bench/media/run.mjs",
   "request-path": "test/bench/request-path/run.mjs",
   "start-up": "test/bench/start-up.mjs",
   identity: "test/bench/identity/run.mjs",

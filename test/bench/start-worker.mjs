@@ -67,7 +67,7 @@ export function secrets() {
 }
 
 /** Everything that wrangler.toml binds; sign-in limits are wide because a bench comes from one address. */
-export async function startWorker({ entry, bindings = {}, bare = false }) {
+export async function startWorker({ entry, bindings = {}, bare = false, buckets = {} }) {
   const port = await freePort();
   const { script, wasm } = await bundle(entry);
   const queues = ["conversion", "transcription", "distribution", "delivery"];
@@ -83,7 +83,7 @@ export async function startWorker({ entry, bindings = {}, bare = false }) {
     unsafeDirectSockets: [{ host: "127.0.0.1", port }],
   };
   const full = bare
-    ? {}
+    ? { r2Buckets: buckets }
     : {
         r2Buckets: { FILES: "bench" },
         serviceBindings: { NETWORK: { network: { allow: ["public", "private"] } } },

@@ -121,6 +121,34 @@ export function measureContainer(source: ByteRanges, readAhead: ReadAhead): Prom
   });
 }
 
+export interface SoundPacket {
+  seconds: number;
+  endSeconds: number;
+  sizeBytes: number;
+  /** Empty unless the bytes were asked for. */
+  data: Uint8Array;
+}
+
+/** All packets of sound, in one pass; without their bytes, of MP4 only the tables are read. */
+export function visitPackets(
+  source: ByteRanges,
+  options: { withBytes: boolean },
+  visit: (packet: SoundPacket) => void,
+): Promise<void> {
+  return withInput({ source, readAhead: "network" }, async (input) => {
+    const track = await input.getPrimaryAudioTrack();
+    if (!track) return;
+    const sink = new EncodedPacketSink(track);
+    for await (const packet of sink.packets(undefined, undefined, { metadataOnly: !options.withBytes }))
+      visit({
+        seconds: Math.max(0, packet.timestamp),
+        endSeconds: packet.timestamp + packet.duration,
+        sizeBytes: packet.byteLength,
+        data: packet.data,
+      });
+  });
+}
+
 /** What a packet costs in a container beside its bytes, at most, and what a header takes. */
 const packetOverheadBytes = 16;
 const headerAllowanceBytes = 65_536;

@@ -60,9 +60,17 @@ interface Walk {
   first: FrameHeader | null;
 }
 
+type FrameVisitor = (bytes: Uint8Array, offset: number, header: FrameHeader) => void;
+
+interface FrameWindow {
+  bytes: Uint8Array;
+  startByte: number;
+  onFrame: FrameVisitor | undefined;
+}
+
 /** Takes the frames that lie whole in the window; returns where the next window has to begin. */
-function walkWindow(walk: Walk, syntax: FrameSyntax, window: { bytes: Uint8Array; startByte: number }): number {
-  const { bytes, startByte } = window;
+function walkWindow(walk: Walk, syntax: FrameSyntax, window: FrameWindow): number {
+  const { bytes, startByte, onFrame } = window;
   let offset = 0;
   let isJump = false;
   while (offset + syntax.headerBytes <= bytes.length) {
@@ -76,6 +84,7 @@ function walkWindow(walk: Walk, syntax: FrameSyntax, window: { bytes: Uint8Array
     const end = offset + header.lengthBytes;
     if (end > bytes.length) break;
     walk.first ??= header;
+    onFrame?.(bytes, offset, header);
     if (isJump || walk.frames % framesPerMark === 0) walk.marks.push(walk.frames, startByte + offset);
     isJump = false;
     walk.frames += 1;
@@ -86,16 +95,22 @@ function walkWindow(walk: Walk, syntax: FrameSyntax, window: { bytes: Uint8Array
   return startByte + offset;
 }
 
+export interface WalkOptions {
+  startByte: number;
+  /** Sees each whole frame in its place. */
+  onFrame?: FrameVisitor;
+}
+
 /** Reads the stream once, 4 MiB at a time. null when there is no frame in it. */
 export async function walkFrames(
   source: ByteRanges,
   syntax: FrameSyntax,
-  startByte: number,
+  { startByte, onFrame }: WalkOptions,
 ): Promise<FrameIndex | null> {
   const walk: Walk = { marks: [], frames: 0, endByte: startByte, shortestBytes: Infinity, first: null };
   for (let from = startByte; from + syntax.headerBytes <= source.sizeBytes;) {
     const bytes = await source.read(from, from + windowBytes);
-    const next = walkWindow(walk, syntax, { bytes, startByte: from });
+    const next = walkWindow(walk, syntax, { bytes, startByte: from, onFrame });
     // At the end a frame that was cut off is left over.
     if (next <= from || from + bytes.length >= source.sizeBytes) break;
     from = next;
@@ -165,4 +180,12 @@ export async function planFrames(index: FrameIndex, cut: FrameCut, limits: Split
     done = end;
   }
   return plans;
+}
+
+/** At most 24 bits, from a bit on; beyond the end they are zero. */
+export function bitsAt(bytes: Uint8Array, bit: number, count: number): number {
+  let value = 0;
+  for (let index = bit; index < bit + count; index += 1)
+    value = (value << 1) | (((bytes[index >> 3] ?? 0) >> (7 - (index & 7))) & 1);
+  return value;
 }

@@ -2,7 +2,7 @@
  * MPEG audio layer III: headers, the index frames that encoders put in front, and cuts between frames (ISO/IEC 11172-3, 13818-3).
  * A file of constant bit rate is cut by computing; every other one is walked once. Decodes nothing.
  */
-import { findFrame, IrregularFramesError, planFrames, walkFrames } from "#lib/audio/frames";
+import { bitsAt, findFrame, IrregularFramesError, planFrames, walkFrames } from "#lib/audio/frames";
 import type { FrameHeader, FrameIndex, FrameSyntax } from "#lib/audio/frames";
 import { findAudioStart } from "#lib/audio/id3";
 import { textAt, viewOf } from "#lib/audio/ranges";
@@ -71,7 +71,7 @@ export function parseMp3Header(bytes: Uint8Array, offset: number): Mp3Header | n
   };
 }
 
-const mp3Syntax: FrameSyntax = { headerBytes: 4, parse: parseMp3Header };
+export const mp3Syntax: FrameSyntax = { headerBytes: 4, parse: parseMp3Header };
 
 export interface Mp3Layout {
   header: Mp3Header;
@@ -144,9 +144,10 @@ async function findAudioEnd(source: ByteRanges): Promise<number> {
   return Math.max(0, sizeBytes - tailBytes);
 }
 
-const probes = 8;
+/** As many reads as a Worker has open at once. */
+const probes = 6;
 
-/** Where each frame lies is computed, and seen to be so at eight places and at each seam. null when the bit rate changes. */
+/** Where each frame lies is computed, and seen to be so at six places and at each seam. null when the bit rate changes. */
 export async function indexConstant(source: ByteRanges, layout: Mp3Layout): Promise<FrameIndex | null> {
   const { header, startByte } = layout;
   const endByte = await findAudioEnd(source);
@@ -168,7 +169,8 @@ export async function indexConstant(source: ByteRanges, layout: Mp3Layout): Prom
     throw new IrregularFramesError();
   }
   try {
-    for (let probe = 1; probe <= probes; probe += 1) await offsetOf(Math.floor(((frames - 1) * probe) / probes));
+    const places = Array.from({ length: probes }, (_, probe) => Math.floor(((frames - 1) * (probe + 1)) / probes));
+    await Promise.all(places.map(offsetOf));
   } catch (cause) {
     if (cause instanceof IrregularFramesError) return null;
     throw cause;
@@ -189,7 +191,7 @@ export async function indexConstant(source: ByteRanges, layout: Mp3Layout): Prom
 
 /** Computed where the bit rate is constant, else walked. */
 export async function indexMp3(source: ByteRanges, layout: Mp3Layout): Promise<FrameIndex | null> {
-  return (await indexConstant(source, layout)) ?? walkFrames(source, mp3Syntax, layout.startByte);
+  return (await indexConstant(source, layout)) ?? walkFrames(source, mp3Syntax, layout);
 }
 
 export async function planMp3(source: ByteRanges, layout: Mp3Layout, limits: SplitLimits): Promise<ChunkPlan[]> {
@@ -207,6 +209,21 @@ export async function planMp3(source: ByteRanges, layout: Mp3Layout, limits: Spl
       if (!(cause instanceof IrregularFramesError)) throw cause;
     }
   }
-  const walked = await walkFrames(source, mp3Syntax, layout.startByte);
+  const walked = await walkFrames(source, mp3Syntax, layout);
   return walked ? cut(walked) : [];
+}
+
+/** The largest `global_gain` of the frame, of both granules and channels: its loudness in steps of 1.5 dB, without decoding it. */
+export function readGain(bytes: Uint8Array, offset: number, header: FrameHeader): number {
+  const isFirstVersion = header.samples === 1_152;
+  const { channels } = header;
+  const hasChecksum = ((bytes[offset + 1] ?? 0) & 1) === 0;
+  const start = (offset + 4 + (hasChecksum ? 2 : 0)) * 8;
+  // What stands before the granules: where the main data begin, private bits, shared scale factors.
+  const before = isFirstVersion ? (channels === 1 ? 9 + 5 + 4 : 9 + 3 + 8) : channels === 1 ? 8 + 1 : 8 + 2;
+  const [granules, granuleBits] = isFirstVersion ? [2, 59] : [1, 63];
+  let gain = 0;
+  for (let index = 0; index < granules * channels; index += 1)
+    gain = Math.max(gain, bitsAt(bytes, start + before + index * granuleBits + 21, 8));
+  return gain;
 }

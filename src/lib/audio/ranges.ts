@@ -2,7 +2,7 @@
 
 export interface ByteRanges {
   sizeBytes: number;
-  /** The bytes from `startByte` up to, not with, `endByte`; both are clamped to the size. */
+  /** The bytes from `startByte` up to, not with, `endByte`; both are clamped to the size. They belong to the caller. */
   read(startByte: number, endByte: number): Promise<Uint8Array<ArrayBuffer>>;
 }
 

@@ -95,11 +95,17 @@ export async function readChunk(source: ByteRanges, plan: ChunkPlan): Promise<Ui
   }
   const { header, startByte, endByte } = plan.how;
   const front = Uint8Array.fromBase64(header);
-  const bytes = await source.read(startByte, endByte);
-  if (bytes.length !== endByte - startByte) throw new RangeError("the file ends inside the chunk");
-  if (front.length === 0) return bytes;
+  const isOdd = front.length > 0 && ((endByte - startByte) & 1) === 1;
+  // What stands in front of the samples is read with them and written over, which saves a copy of the chunk.
+  const from = isOdd ? startByte : startByte - front.length;
+  const bytes = await source.read(from, endByte);
+  if (from < 0 || bytes.length !== endByte - from) throw new RangeError("the file ends inside the chunk");
+  if (!isOdd) {
+    bytes.set(front);
+    return bytes;
+  }
   // RIFF chunks are padded to an even length.
-  const file = new Uint8Array(front.length + bytes.length + (bytes.length & 1));
+  const file = new Uint8Array(front.length + bytes.length + 1);
   file.set(front);
   file.set(bytes, front.length);
   return file;

@@ -116,7 +116,7 @@ export async function readWav(source: ByteRanges): Promise<WavOutcome> {
   };
 }
 
-/** A header for so many bytes of samples; float and A-law files keep their `fmt ` chunk as it was. */
+/** A header for so many bytes of samples, no longer than what stands in front of those of the source; float and A-law files keep their `fmt ` chunk as it was. */
 function headerFor(layout: WavLayout, dataBytes: number): Uint8Array {
   const format = layout.format.length > 40 ? layout.format.subarray(0, 40) : layout.format;
   const padded = format.length + (format.length & 1);

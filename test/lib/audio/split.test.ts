@@ -161,6 +161,17 @@ describe("WAVE", () => {
     expect((await factsOf(counted(await readChunk(source, first)))).audio).toEqual(before.audio);
   });
 
+  it("pads a chunk of odd length", async () => {
+    const data = Uint8Array.from({ length: 24_001 }, (_, index) => index & 0xff);
+    const source = counted(makeWav({ bits: 8, data }));
+    const plans = await plansOf(source, { ...limits, chunkSecondsMax: 1.4, overlapSeconds: 0 });
+    const chunks = [];
+    for (const plan of plans) chunks.push(await readChunk(source, plan));
+    expect(chunks.every((chunk) => chunk.length % 2 === 0)).toBe(true);
+    expect(joinBytes(...chunks.map(dataOf))).toEqual(data);
+    expect(chunks.some((chunk) => dataOf(chunk).length % 2 === 1)).toBe(true);
+  });
+
   it("cuts silence into long chunks, and reads a sixteenth more at most", async () => {
     const seconds = 700;
     const source = counted(makeWav({ data: new Uint8Array(0), declaredBytes: 0 }), 44 + seconds * 16_000);
