@@ -25,8 +25,9 @@ export async function issueTicket(ctx: WorkspaceCtx, asked: TicketRequest) {
   const nowMs = ctx.now();
   const expiresAtMs = (Math.floor(nowMs / 1_000) + ttlSeconds) * 1_000;
   const id = ctx.newId("uploadTicket");
-  const claims = { sub: ctx.userId, ws: ctx.workspaceId, jti: id, max: maxBytes, n: maxFiles, acc: accept };
-  const ticket = await signTicket(ctx.settings, claims, { nowMs, expiresAtMs });
+  const bounds = { max: maxBytes, n: maxFiles, acc: accept, exp: expiresAtMs / 1_000 };
+  const claims = { sub: ctx.userId, ws: ctx.workspaceId, jti: id, ...bounds };
+  const ticket = await signTicket(ctx.settings, claims, nowMs);
   await ctx.db.batch([
     auditEntry(ctx, "upload.ticket", { target: id, details: { maxBytes, maxFiles, accept, ttlSeconds } }),
   ]);

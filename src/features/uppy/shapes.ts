@@ -111,6 +111,26 @@ export const finishedShape = shape(() =>
 );
 export const nothingShape = shape(() => z.object({}));
 
+/** Metadata comes as `metadata[name]`; all but the size is passed over. */
+export const paramsQuery = shape(() =>
+  z.object({
+    filename: z.string().min(1).max(1_024).meta({ example: "interview.wav" }),
+    type: z.string().max(200).optional().meta({ example: "audio/wav" }),
+    "metadata[size]": z.string().max(20).optional(),
+  }),
+);
+export const formParamsShape = shape(() =>
+  z.object({
+    method: z.literal("POST"),
+    url: z.string(),
+    fields: z.record(z.string(), z.string()).meta({ description: "Post them before the file." }),
+    expires: z.number().int().meta({ description: "Seconds." }),
+  }),
+);
+export const formBody = shape(() =>
+  z.object({ key: z.string(), "content-type": z.string(), file: z.string().meta({ format: "binary" }) }),
+);
+
 export type TicketRequest = Output<typeof ticketBody>;
 export type BeginRequest = Output<typeof beginBody>;
 export type FinishRequest = Output<typeof finishBody>;

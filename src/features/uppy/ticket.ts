@@ -28,6 +28,8 @@ const claims = shape(() =>
     n: z.number().int(),
     /** Media types and groups such as `audio/*`; empty: all that the product takes. */
     acc: z.array(z.string()),
+    /** Seconds since 1970. */
+    exp: z.number().int(),
   }),
 );
 
@@ -40,17 +42,12 @@ export interface TicketCtx extends WorkspaceCtx {
 
 const keyOf = (raw: Uint8Array) => deriveKey(raw, "overtone upload tickets");
 
-export async function signTicket(
-  settings: Settings,
-  ticket: TicketClaims,
-  { nowMs, expiresAtMs }: { nowMs: number; expiresAtMs: number },
-): Promise<string> {
+export async function signTicket(settings: Settings, ticket: TicketClaims, nowMs: number): Promise<string> {
   const [master] = settings.masterKeys;
   return new SignJWT({ ...ticket })
     .setProtectedHeader({ alg: "HS256", kid: String(master.version) })
     .setAudience(audience)
     .setIssuedAt(Math.floor(nowMs / 1_000))
-    .setExpirationTime(Math.floor(expiresAtMs / 1_000))
     .sign(keyOf(master.raw));
 }
 

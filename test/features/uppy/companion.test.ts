@@ -144,7 +144,8 @@ describe("what is refused", () => {
     const { settings } = systemContext();
     const claims = { sub: owner.userId, ws: owner.workspaceId, jti: "tkt_x", max: 10, n: 1, acc: [] };
     const nowMs = Date.now();
-    const expired = await signTicket(settings, claims, { nowMs: nowMs - 60_000, expiresAtMs: nowMs - 2_000 });
+    const past = Math.floor(nowMs / 1_000) - 2;
+    const expired = await signTicket(settings, { ...claims, exp: past }, nowMs - 60_000);
     const foreign = await new SignJWT(claims)
       .setProtectedHeader({ alg: "HS256", kid: String(settings.masterKeys[0].version) })
       .setAudience("upload")
