@@ -1,6 +1,6 @@
 /**
  * Waveforms to look at. Of uncompressed sound the exact extremes of each pixel; of compressed sound, which is not decoded here
- * (docs/decisions/0014-waveforms.md), an outline from what encoders write about loudness, marked as approximate.
+ * (docs/decisions/0015-waveforms.md), an outline from what encoders write about loudness, marked as approximate.
  */
 import { adtsSyntax, readAacGain } from "#lib/audio/adts";
 import { visitPackets } from "#lib/audio/container";
