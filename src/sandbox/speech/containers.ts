@@ -44,7 +44,12 @@ const isContainer = (bytes: Uint8Array) =>
 async function fromContainer(bytes: Uint8Array<ArrayBuffer>): Promise<Sound | null> {
   const input = new Input({
     formats: [MP4, QTFF, WEBM, OGG, FLAC],
-    source: new CustomSource({ getSize: () => bytes.length, read: (start, end) => bytes.subarray(start, end) }),
+    source: new CustomSource({
+      getSize: () => bytes.length,
+      read: (start, end) => bytes.subarray(start, end),
+      maxCacheSize: bytes.length,
+      prefetchProfile: "none",
+    }),
   });
   try {
     const track = await input.getPrimaryAudioTrack();

@@ -1,6 +1,7 @@
 /** Recordings and edited pictures, which come in forms, through OpenAI's own client. */
 import { BadRequestError, InternalServerError, NotFoundError, toFile } from "openai";
 import { describe, expect, it } from "vitest";
+import { briefingWav } from "#test/support/fixtures";
 import { bindings, call, signUp, systemContext } from "#test/support/harness";
 import { sweepSpool } from "#features/chat/spool";
 import { storeFile, wav } from "../conversions/support.ts";
@@ -89,6 +90,14 @@ describe("a recording", () => {
     await settled();
     expect(text).toMatch(expected);
     expect(await secondsUsed(person)).toBe(4);
+  });
+
+  it("that is a sample comes word for word in test mode", async () => {
+    const person = await signUp();
+    const { api } = clientOf(person.token);
+    const file = await toFile(briefingWav(), "briefing.wav", { type: "audio/wav" });
+    const heard = await api.audio.transcriptions.create({ file, model: "whisper-1" });
+    expect(heard.text).toMatch(/^Welcome to the morning briefing\. The harbor bridge .* Thank you for listening\.$/);
   });
 
   it("comes with its words", async () => {
