@@ -92,6 +92,8 @@ const anthropic = { ownedBy: "anthropic", providers: ["anthropic"] } as const;
 const groq = { providers: ["groq"] } as const;
 
 // developers.openai.com/api/docs/pricing. The older ones at the prices that system C charged (legacy-systems C.5).
+// These are the prices of prompts up to 272,000 tokens: from GPT-5.4 on OpenAI takes twice as much for the input of a longer one, and half as much again
+// for its output (GPT-6 Sol's and Luna's notes of 2026-09-22). Who sells such prompts sets a price that covers them (PUT /v1/admin/prices).
 const openAiModels = [
   ...models({ ...openAi, capabilities: sighted }, [
     ["gpt-6-astra", "GPT-6 Astra", 1_050_000, 128_000, usd(10, 50, 1)],

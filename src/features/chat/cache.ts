@@ -13,6 +13,7 @@ import type { Operation } from "./operations.ts";
 const maxEntryBytes = 1_048_576;
 const usualSeconds = 3_600;
 const maxSeconds = 30 * 24 * 3_600;
+const maxDepth = 256;
 /** In the key: an entry that an older version wrote in another form is not found. */
 const version = 1;
 
@@ -75,11 +76,15 @@ function secondsOf(request: Request): number {
 }
 
 /** Two requests whose members stand in another order are the same. */
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
+function sorted(value: unknown, depth = 0): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  // What the model reads is bounded before; any other member may be of any form.
+  if (depth > maxDepth)
+    throw new Problem("validation-failed", { detail: `Nested deeper than ${maxDepth} levels, which is not cached.` });
+  if (Array.isArray(value)) return value.map((item) => sorted(item, depth + 1));
   if (!isObject(value)) return value;
   const names = Object.keys(value).toSorted();
-  return Object.fromEntries(names.map((name) => [name, sorted(value[name])]));
+  return Object.fromEntries(names.map((name) => [name, sorted(value[name], depth + 1)]));
 }
 
 export interface Kept {

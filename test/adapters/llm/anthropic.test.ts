@@ -67,6 +67,27 @@ describe("a request to Anthropic", () => {
     expect(asked({ messages: hello, stop: ["a", "b"] })).toMatchObject({ stop_sequences: ["a", "b"] });
   });
 
+  it("is told to newer models as those take it: no sampling, and a schema without a tool", () => {
+    const later = (body: JsonObject) =>
+      dialect.bodyOf(chat, { messages: hello, ...body }, { ...target, model: "claude-sonnet-5-5" });
+    const schema = { type: "object", properties: { city: { type: "string" } }, additionalProperties: false };
+    const format = { type: "json_schema", json_schema: { name: "place", schema } };
+    expect(later({ temperature: 0.3, top_p: 0.4, stop: "END", response_format: format })).toEqual({
+      model: "claude-sonnet-5-5",
+      max_tokens: 4_096,
+      messages: [{ role: "user", content: [{ type: "text", text: "Hello" }] }],
+      stop_sequences: ["END"],
+      output_config: { format: { type: "json_schema", schema } },
+    });
+    expect(later({ response_format: { type: "json_object" } })).toMatchObject({
+      system: "Answer with one JSON object and nothing else.",
+    });
+    const tools = [{ type: "function", function: { name: "x" } }];
+    expect(later({ tools, response_format: format })).toMatchObject({ tools: [{ name: "x" }], output_config: {} });
+    const earlier = { ...target, model: "claude-sonnet-4-5-20250929" };
+    expect(dialect.bodyOf(chat, { messages: hello, temperature: 0.3 }, earlier)).toMatchObject({ temperature: 0.3 });
+  });
+
   it("carries pictures over, inside the request or by address", () => {
     const content = [
       { type: "text", text: "What is it?" },

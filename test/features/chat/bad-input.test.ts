@@ -147,6 +147,19 @@ describe("a chat completion that is none", () => {
   });
 });
 
+describe("a member that nobody knows", () => {
+  it("may be of any form, unless an answer is to be kept by it", async () => {
+    const person = await signUp();
+    const { api, settled } = clientOf(person.token);
+    const body = { ...chat, temperature: 0, unknown: nested(1_000) } as never;
+    expect(await api.chat.completions.create(body)).toMatchObject({ object: "chat.completion" });
+    await settled();
+    const error = await errorOf(api.chat.completions.create(body, { headers: { "x-overtone-cache": "on" } }));
+    expect(error).toBeInstanceOf(BadRequestError);
+    expect(error).toMatchObject({ code: "validation_failed" });
+  });
+});
+
 describe("texts that are no text", () => {
   it("are passed on as JSON has them: NUL, half a character, members that name prototypes", async () => {
     const person = await signUp();

@@ -6,6 +6,12 @@ import { isObject, type JsonObject } from "../wire.ts";
 /** The tool by which an answer of a given schema is asked for; its input is the answer. */
 export const structuredTool = "structured_answer";
 const usualAnswerTokens = 4_096;
+/**
+ * The fifth generation and later: they refuse sampling settings, and some refuse to be made to use a tool (platform.claude.com, migration guides of
+ * Sonnet 5, Sonnet 5.5 and Haiku 5.5, read on 2026-11-21). An answer of a schema is asked for by `output_config` there.
+ */
+const newGeneration = /claude-[a-z]+-(?:[5-9]|\d{2})(?:-|$)/;
+const onlyJson = "Answer with one JSON object and nothing else.";
 
 export function refuse(param: string, detail: string): Problem {
   return new Problem("model-request-refused", { detail, members: { param } });
@@ -14,23 +20,26 @@ export function refuse(param: string, detail: string): Problem {
 export function messagesBody(body: JsonObject, target: Target): JsonObject {
   if (typeof body["n"] === "number" && body["n"] > 1) throw refuse("n", "This model gives one answer a request.");
   const all = Array.isArray(body["messages"]) ? body["messages"].filter(isObject) : [];
-  const system = all.filter(isInstruction).map(textOf).filter(Boolean).join("\n\n");
+  const isNew = newGeneration.test(target.model);
+  const wishes = isNew && isAnyJson(body["response_format"]) ? [onlyJson] : [];
+  const system = [...all.filter(isInstruction).map(textOf), ...wishes].filter(Boolean).join("\n\n");
   const messages = merged(all.filter((message) => !isInstruction(message)).map(toMessage));
   if (messages.length === 0) throw refuse("messages", "This model needs a message of the user's that is not empty.");
-  const length = body["max_completion_tokens"] ?? body["max_tokens"];
   return {
     model: target.model,
-    max_tokens:
-      typeof length === "number"
-        ? length
-        : Math.min(target.facts.maxOutputTokens || usualAnswerTokens, usualAnswerTokens),
+    max_tokens: lengthOf(body, target),
     messages,
     ...(system === "" ? {} : { system }),
-    ...sampling(body),
-    ...tooling(body),
+    ...stopping(body),
+    ...(isNew ? { ...formatted(body), ...offered(body) } : { ...sampling(body), ...tooling(body) }),
     ...(body["stream"] === true ? { stream: true } : {}),
     ...(typeof body["user"] === "string" ? { metadata: { user_id: body["user"] } } : {}),
   };
+}
+
+function lengthOf(body: JsonObject, { facts }: Target): number {
+  const length = body["max_completion_tokens"] ?? body["max_tokens"];
+  return typeof length === "number" ? length : Math.min(facts.maxOutputTokens || usualAnswerTokens, usualAnswerTokens);
 }
 
 function isInstruction({ role }: JsonObject): boolean {
@@ -44,14 +53,25 @@ function textOf({ content }: JsonObject): string {
 }
 
 /** Its scale of temperature ends at 1, OpenAI's at 2. */
-function sampling(body: JsonObject): JsonObject {
-  const { temperature, top_p: topP, stop } = body;
-  const stops = typeof stop === "string" ? [stop] : stop;
+function sampling({ temperature, top_p: topP }: JsonObject): JsonObject {
   return {
     ...(typeof temperature === "number" ? { temperature: Math.min(temperature, 1) } : {}),
     ...(typeof topP === "number" ? { top_p: topP } : {}),
-    ...(Array.isArray(stops) && stops.length > 0 ? { stop_sequences: stops } : {}),
   };
+}
+
+function stopping({ stop }: JsonObject): JsonObject {
+  const stops = typeof stop === "string" ? [stop] : stop;
+  return Array.isArray(stops) && stops.length > 0 ? { stop_sequences: stops } : {};
+}
+
+function isAnyJson(format: unknown): boolean {
+  return isObject(format) && format["type"] === "json_object";
+}
+
+function formatted({ response_format: format }: JsonObject): JsonObject {
+  const schema = schemaOf(format);
+  return schema && !isAnyJson(format) ? { output_config: { format: { type: "json_schema", schema } } } : {};
 }
 
 interface Message {
@@ -116,6 +136,10 @@ function tooling(body: JsonObject): JsonObject {
     const tool = { name: structuredTool, description: "Gives the answer.", input_schema: schema };
     return { tools: [tool], tool_choice: { type: "tool", name: structuredTool } };
   }
+  return offered(body);
+}
+
+function offered(body: JsonObject): JsonObject {
   const tools = Array.isArray(body["tools"]) ? body["tools"].filter(isObject).map(toTool) : [];
   if (tools.length === 0) return {};
   const choice = choiceOf(body["tool_choice"]);
