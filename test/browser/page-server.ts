@@ -13,8 +13,9 @@ export interface PageServer {
   close(): Promise<void>;
 }
 
-export async function servePage(): Promise<PageServer> {
-  const script = stripTypeScriptTypes(readFileSync(new URL("page.ts", import.meta.url), "utf8"));
+const usualScript = () => stripTypeScriptTypes(readFileSync(new URL("page.ts", import.meta.url), "utf8"));
+
+export async function servePage(script = usualScript()): Promise<PageServer> {
   const server = createServer((request, response) => {
     const isScript = request.url === "/page.js";
     response.writeHead(200, { "content-type": isScript ? "text/javascript" : "text/html; charset=utf-8" });

@@ -11,6 +11,7 @@ import { repeatWav } from "../../src/cli/recording.ts";
 import { findChromium, launchChromium } from "./chromium.ts";
 import type { PageActions } from "./page.ts";
 import "./sign-in.ts";
+import "./uppy.ts";
 import { type PageServer, servePage } from "./page-server.ts";
 
 declare const actions: PageActions;
