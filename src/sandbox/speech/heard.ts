@@ -41,7 +41,12 @@ export function wordsOf({ stretches, durationMs }: Heard): HeardWord[] {
           .map(({ text, startMs, endMs }) => {
             const shiftMs = stretch.fromMs - stretch.sampleFromMs;
             const end = Math.min(endMs, stretch.sampleToMs) + shiftMs;
-            return { text, startMs: Math.round(startMs + shiftMs), endMs: Math.round(end), isNumber: false };
+            return {
+              text,
+              startMs: Math.max(Math.round(startMs + shiftMs), 0),
+              endMs: Math.round(end),
+              isNumber: false,
+            };
           })
       : [],
   );

@@ -119,7 +119,10 @@ function placed(runs: readonly Run[], sizeBytes: number): Placed[] {
     const kept = next && !isAtEnd && next.index > 0 ? Math.max(room - blockBytes, 0) : room;
     const tail = Math.min(kept, blockBytes - 2);
     least = run.to + tail;
-    return { run, from: run.from - head, to: least, sampleFrom: run.index * blockBytes - head };
+    const at = { from: run.from - head, sampleFrom: run.index * blockBytes - head };
+    // Less than a block of its beginning is in the piece before, too little to be known there: the word is heard here.
+    const isBegun = at.from === 0 && at.sampleFrom < blockBytes;
+    return { run, to: least, from: isBegun ? -at.sampleFrom : at.from, sampleFrom: isBegun ? 0 : at.sampleFrom };
   });
 }
 
