@@ -4,7 +4,8 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { makeWorker, workerPath } from "./worker.ts";
 
-const limitKibibytes = 450;
+/** 449.1 with the whole gateway and without media, for which it was 450; DESIGN allows so much once media are whole. */
+const limitKibibytes = 750;
 const outdir = "dist/bundle";
 
 await makeWorker();

@@ -1,10 +1,8 @@
 /**
- * What each provider's speech models take, as their documents said on 2026-11-20; a provider may know more by now, and then says so itself.
- * A language that a provider does not know is refused before the call, because most of them would answer with an invention.
+ * What each provider's speech models take, as far as it is known on 2026-11-21. The limits are from the documents that stand beside them; the lists
+ * of languages were not compared with the vendors' own that day, and a provider may know more by now. A language that a provider does not know is refused before the call, because most of them would answer with an invention.
  */
 import type { SpeechAdapterName, SpeechCapabilities } from "./contract.ts";
-
-export const capabilitiesReadOn = "2026-11-20";
 
 const list = (codes: string): readonly string[] => codes.split(" ");
 

@@ -41,10 +41,6 @@ const unspaced =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 const clinging = /^[\p{P}\p{S}\p{M}\u30FC]+$/u;
 
-export function isUnspaced(text: string): boolean {
-  return unspaced.test(text);
-}
-
 /** Joins texts by a space, and those of scripts without spaces by nothing. */
 export function joinTexts(texts: readonly string[]): string {
   let joined = "";

@@ -149,8 +149,12 @@ async function makeCast(stage: Stage): Promise<Cast> {
   changeState(stage.stateDir, [
     ...joining(teamId, [...team, ...extras]),
     ...joining(deletedId, ghost),
-    // More members than the plan has, and room for those who are invited.
-    { sql: "UPDATE workspaces SET limit_overrides = json_set(limit_overrides, '$.members', NULL)", values: [] },
+    // More members than the plan has, with room for those who are invited, and more asked of models.
+    {
+      sql: `UPDATE workspaces SET limit_overrides = json_set(limit_overrides, '$.members', NULL, '$.aiTokensPerMonth', NULL,
+        '$.chatRequestsPerMinute', NULL, '$.batchRequestsPerMinute', NULL)`,
+      values: [],
+    },
     ...rowsOf(owner.userId),
     ...staff.map(({ userId }, index) => ({
       sql: "UPDATE users SET role = ?, support_level = ? WHERE id = ?",

@@ -116,11 +116,11 @@ export async function ask(asked: Asked): Promise<Answered> {
   return { status: response.status, code: codeIn(await response.json()) };
 }
 
-/** Of a problem document, or of an error as model operations tell it. */
+/** Of a problem document, or of an error as model operations or those of Uppy's companion tell it. */
 function codeIn(answer: unknown): string {
   const { code, error } = answer as { code?: string; error?: { code?: string } | string };
   if (code !== undefined) return code;
-  return typeof error === "object" ? (error.code ?? "").replaceAll("_", "-") : "";
+  return typeof error === "object" ? (error.code ?? "").replaceAll("_", "-") : (error ?? "");
 }
 
 /** Problems by which a caller is turned away before the operation looks at anything. */

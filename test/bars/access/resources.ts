@@ -9,6 +9,8 @@ interface Setting {
   url: string;
   operations: readonly Operation[];
   document: Json;
+  /** Of a provider of models that takes any key. */
+  providerUrl: string;
 }
 
 export interface Leaks {
@@ -28,7 +30,7 @@ export async function findLeaks(cast: Cast, setting: Setting): Promise<Leaks> {
       const { isRead, violations } = await tryIds(
         cast,
         { ...setting, operation },
-        await makeFor(cast, operation, { url: setting.url, mark }),
+        await makeFor(cast, operation, { ...setting, mark }),
       );
       if (!isRead) leaks.unread.push(operation.id);
       leaks.violations.push(...violations);
@@ -41,11 +43,11 @@ export async function findLeaks(cast: Cast, setting: Setting): Promise<Leaks> {
   return leaks;
 }
 
-async function makeFor(cast: Cast, operation: Operation, { url, mark }: { url: string; mark: string }) {
+async function makeFor(cast: Cast, operation: Operation, { url, providerUrl, mark }: Setting & { mark: string }) {
   const kind = kindOf(operation);
   const [extra] = cast.extras;
   if (!kind || !extra) throw new Error("it names something that no run makes");
-  return kind.make({ url, owner: cast.owner, workspaceId: cast.teamId, extra }, mark);
+  return kind.make({ url, owner: cast.owner, workspaceId: cast.teamId, extra, providerUrl }, mark);
 }
 
 type About = Omit<Setting, "operations"> & { operation: Operation };

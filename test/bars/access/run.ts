@@ -11,6 +11,7 @@ import { prepare } from "./cast.ts";
 import { askAll } from "./matrix.ts";
 import { mutants } from "./mutants.ts";
 import { type Json, type Operation, readOperations, undeclared } from "./policy.ts";
+import { openProvider } from "./provider.ts";
 import { findLeaks } from "./resources.ts";
 
 export const bar: Bar = { name: "access", mutants, run };
@@ -22,7 +23,8 @@ async function run(options: BarOptions, variant: string | null): Promise<BarResu
   note(`access${variant === null ? "" : `, mutant ${variant}`}, seed ${options.seed}`);
   const mutant = mutants.find(({ name }) => name === variant) ?? null;
   const only = mutant?.provenBy ?? null;
-  const stage = await openStage(mutant?.patches ?? []);
+  const provider = await openProvider();
+  const stage = await openStage(mutant?.patches ?? [], provider.vars);
   try {
     const document = JSON.parse(readFileSync(join(stage.folder, "docs/openapi.json"), "utf8")) as Json;
     const published = readOperations(document);
@@ -34,7 +36,8 @@ async function run(options: BarOptions, variant: string | null): Promise<BarResu
     bringTo(stage);
     await stage.start();
     const about = { url: stage.url, document };
-    const leaks = await findLeaks(cast, { ...about, operations: namingThings(published, { only, isReduced }) });
+    const named = namingThings(published, { only, isReduced });
+    const leaks = await findLeaks(cast, { ...about, operations: named, providerUrl: provider.url });
     const matrix = await askAll(cast, { ...about, operations: only === "resource" ? [] : operations, only });
     const violations = [...lacking, ...leaks.violations, ...matrix.violations];
     return {
@@ -54,10 +57,25 @@ async function run(options: BarOptions, variant: string | null): Promise<BarResu
     };
   } finally {
     await stage.remove();
+    provider.close();
   }
 }
 
-const simplest = ["getApiKey", "changeApiKey", "getSubUser"];
+const simplest = [
+  "getApiKey",
+  "changeApiKey",
+  "getSubUser",
+  "getResponse",
+  "deleteResponse",
+  "listResponseInputItems",
+  "resumeStream",
+  "getBatch",
+  "getProviderKey",
+  "changeProviderKey",
+  "deleteProviderKey",
+  "testProviderKey",
+  "getProviderKeyUsage",
+];
 
 function namingThings(published: Operation[], { only, isReduced }: { only: string | null; isReduced: boolean }) {
   if (only !== null && only !== "resource") return [];

@@ -12,6 +12,8 @@ export interface Home {
   workspaceId: string;
   /** A member whom the others ask about. */
   extra: Person;
+  /** Of a provider of models that takes any key. */
+  providerUrl: string;
 }
 
 type Ids = Record<string, string>;
@@ -86,6 +88,32 @@ async function makeSession(home: Home): Promise<Ids> {
   return { id };
 }
 
+const model = "gpt-4o-mini";
+const messages = [{ role: "user", content: "Hello" }];
+
+/** Its id is in a header. */
+async function makeStream({ url, owner, workspaceId }: Home): Promise<Ids> {
+  const answer = await fetch(`${url}/v1/chat/completions`, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${owner.token}`,
+      "content-type": "application/json",
+      "x-workspace-id": workspaceId,
+      "x-overtone-resumable": "true",
+    },
+    body: JSON.stringify({ model, messages, stream: true }),
+  });
+  const text = await answer.text();
+  const id = answer.headers.get("x-overtone-stream-id");
+  if (id === null) throw new Error(`a stream answered ${answer.status} ${text}`);
+  return { id };
+}
+
+async function makeBatch(home: Home, mark: string): Promise<Ids> {
+  const body = { level: "low", batch: [{ r_type: "bpe", prompt: mark }] };
+  return { id: String((await ask(home, "/v1/batch/process", { body })).batch_id) };
+}
+
 /** What takes a provider, a device or an event to come about is put into the state. */
 const rows = {
   identity: "idn_00000000000000000000000001",
@@ -126,6 +154,16 @@ export const kinds: readonly Kind[] = [
     make: async (home, mark) => ({ id: (await makeConversion(home, mark)).conversionId, index: "0" }),
   },
   { path: "/v1/jobs/{id}", make: async (home, mark) => ({ id: (await makeConversion(home, mark)).jobId }) },
+  { path: "/v1/responses/{id}", make: made("/v1/responses", (mark) => ({ model, input: mark })) },
+  { path: "/v1/streams/{id}", make: makeStream },
+  { path: "/v1/batch/{id}", make: makeBatch },
+  {
+    path: "/v1/provider-keys/{id}",
+    make: async (home, mark) => {
+      const body = { provider: "custom", name: mark, key: `bar-${mark}`, baseUrl: home.providerUrl };
+      return { id: String((await ask(home, "/v1/provider-keys", { body })).id) };
+    },
+  },
   { path: "/v1/webhooks/{id}/deliveries/{deliveryId}", make: makeDelivery },
   { path: "/v1/webhooks/{id}", make: makeWebhook },
   {
@@ -149,7 +187,7 @@ export const kinds: readonly Kind[] = [
 ];
 
 /** What is no thing of a tenant: a secret that is its own proof, a word of the product. */
-const notThings = new Set(["token", "resource"]);
+const notThings = new Set(["token", "resource", "provider", "model"]);
 
 /** Does it name something that belongs to a workspace or a person? Staff reach over all of them, as their permission says. */
 export function namesThing(operation: Operation): boolean {
