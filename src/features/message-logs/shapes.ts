@@ -1,6 +1,6 @@
 /** What may be asked of the message log, how an entry looks, and how entries travel through the queue. */
 import * as z from "zod";
-import { requestStatuses } from "#core/message-log";
+import { type MessageEntry, requestStatuses } from "#core/message-log";
 import { pageOf, pageQuery } from "#core/page";
 import { type Output, shape } from "#core/shape";
 
@@ -114,39 +114,56 @@ export const staffLogShape = shape(() =>
 );
 export const staffLogPage = pageOf(staffLogShape, "MessageLogPage");
 
-const word = () => z.string().max(300);
+const maxEntries = 1_000;
+const maxWordLength = 300;
 
-/** The body of a message of the queue. */
+type Check = (value: unknown) => boolean;
+
+const isText: Check = (value) => typeof value === "string";
+const isWord: Check = (value) => typeof value === "string" && value.length <= maxWordLength;
+const isCount: Check = Number.isSafeInteger;
+const isTruth: Check = (value) => typeof value === "boolean";
+const orNull =
+  (check: Check): Check =>
+  (value) =>
+    value === null || check(value);
+
+const members = {
+  id: isWord,
+  workspaceId: isWord,
+  userId: isWord,
+  keyId: orNull(isWord),
+  mode: (value) => value === "live" || value === "test",
+  operation: isWord,
+  model: isWord,
+  provider: isWord,
+  status: (value) => (requestStatuses as readonly unknown[]).includes(value),
+  httpStatus: orNull(isCount),
+  errorCode: orNull(isWord),
+  isStream: isTruth,
+  isCached: isTruth,
+  inputTokens: isCount,
+  cachedInputTokens: isCount,
+  outputTokens: isCount,
+  isEstimated: isTruth,
+  costMicroUsd: isCount,
+  durationMs: isCount,
+  promptStyle: orNull(isWord),
+  isResearched: isTruth,
+  requestId: isWord,
+  address: orNull(isWord),
+  messages: isText,
+  at: isCount,
+} as const satisfies Record<keyof MessageEntry, Check>;
+
+const checks = Object.entries(members);
+
+function isEntry(value: unknown): boolean {
+  const entry = Object(value) as Record<string, unknown>;
+  return checks.every(([name, check]) => check(entry[name]));
+}
+
+/** The body of a message of the queue. By hand: there is one for each model request, and a schema of this size costs as much as all that made it. */
 export const messageEntries = shape(() =>
-  z
-    .array(
-      z.object({
-        id: word(),
-        workspaceId: word(),
-        userId: word(),
-        keyId: word().nullable(),
-        mode: z.enum(["live", "test"]),
-        operation: word(),
-        model: word(),
-        provider: word(),
-        status: z.enum(requestStatuses),
-        httpStatus: count().nullable(),
-        errorCode: word().nullable(),
-        isStream: z.boolean(),
-        isCached: z.boolean(),
-        inputTokens: count(),
-        cachedInputTokens: count(),
-        outputTokens: count(),
-        isEstimated: z.boolean(),
-        costMicroUsd: count(),
-        durationMs: count(),
-        promptStyle: word().nullable(),
-        isResearched: z.boolean(),
-        requestId: word(),
-        address: word().nullable(),
-        messages: z.string(),
-        at: count(),
-      }),
-    )
-    .max(1_000),
+  z.custom<MessageEntry[]>((value) => Array.isArray(value) && value.length <= maxEntries && value.every(isEntry)),
 );
