@@ -5,7 +5,7 @@
 import type { Bindings } from "../../../src/core/env.ts";
 import worker from "../../../src/index.ts";
 
-export { Hasher, Ledger, RateLimiter, SessionStore, StreamBuffer } from "../../../src/durable/index.ts";
+export { Gate, Hasher, Ledger, RateLimiter, SessionStore, StreamBuffer } from "../../../src/durable/index.ts";
 
 export default {
   ...worker,

@@ -4,7 +4,7 @@ import { requireAccess, signIn } from "../../../src/app/credentials.ts";
 import type { Bindings } from "../../../src/core/env.ts";
 import worker from "../../../src/index.ts";
 
-export { Hasher, Ledger, RateLimiter, SessionStore, StreamBuffer } from "../../../src/durable/index.ts";
+export { Gate, Hasher, Ledger, RateLimiter, SessionStore, StreamBuffer } from "../../../src/durable/index.ts";
 
 const specs = {
   cached: { access: "jobs:read", name: "listJobs", path: "/v1/jobs" },

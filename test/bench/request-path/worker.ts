@@ -6,7 +6,7 @@ import { hashPassword } from "../../../src/durable/hasher/client.ts";
 import type { Bindings } from "../../../src/core/env.ts";
 import { slowBindings } from "./slow-bindings.ts";
 
-export { Hasher, Ledger, RateLimiter, SessionStore, StreamBuffer } from "../../../src/durable/index.ts";
+export { Gate, Hasher, Ledger, RateLimiter, SessionStore, StreamBuffer } from "../../../src/durable/index.ts";
 
 async function checkManyTimes(request: Request, env: Bindings, execution: ExecutionContext): Promise<Response> {
   const times = Number(new URL(request.url).searchParams.get("times"));

@@ -2,7 +2,7 @@
 import worker from "../../../src/index.ts";
 import type { Bindings } from "../../../src/core/env.ts";
 
-export { Hasher, Ledger, RateLimiter, SessionStore, StreamBuffer } from "../../../src/durable/index.ts";
+export { Gate, Hasher, Ledger, RateLimiter, SessionStore, StreamBuffer } from "../../../src/durable/index.ts";
 
 async function copy(env: Bindings, size: number): Promise<Response> {
   const list = await env.FILES.list({ prefix: "w/", limit: 1_000 });

@@ -38,7 +38,10 @@ describe("a rule that blocks what is asked", () => {
     expect(await refusal(said(client, ask(`Think of ${text} now.`)))).toMatchObject({ code: "guardrail_blocked" });
   });
 
-  const picture = { type: "image_url", image_url: { url: `data:image/png;base64,${"bluebird".repeat(12)}` } };
+  const picture = {
+    type: "image_url",
+    image_url: { url: `data:image/png;base64,iVBORw0KGgoA${"bluebird".repeat(12)}` },
+  };
   it.each([
     ["a part of a message", { messages: [{ role: "user", content: [picture, { type: "text", text: "a bluebird" }] }] }],
     [
@@ -116,7 +119,7 @@ describe("a rule that blocks what is asked", () => {
     const tools = [{ type: "function" as const, function: { name: "f", parameters: { type: "object" } } }];
     const picture = {
       type: "image_url",
-      image_url: { url: `data:image/png;base64,${"bluebird".repeat(12)}`, detail: "low" },
+      image_url: { url: `data:image/png;base64,iVBORw0KGgoA${"bluebird".repeat(12)}`, detail: "low" },
     };
     const body = ask([{ type: "text", text: "What is it?" }, picture], {
       tools,
