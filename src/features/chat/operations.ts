@@ -188,28 +188,16 @@ export const operations = {
     asksForUsage: false,
     endsWithDone: false,
   },
-  embeddings: {
-    name: "embeddings",
+  embeddings: wordless("embeddings", {
     path: "/embeddings",
     capability: "embeddings",
-    lengthMembers: [],
-    answersOf: () => 0,
     inputOf: ({ input }) => input,
-    eventFacts: noEvents,
-    asksForUsage: false,
-    endsWithDone: false,
-  },
-  moderations: {
-    name: "moderations",
+  }),
+  moderations: wordless("moderations", {
     path: "/moderations",
     capability: "moderation",
-    lengthMembers: [],
-    answersOf: () => 0,
     inputOf: ({ input }) => input,
-    eventFacts: noEvents,
-    asksForUsage: false,
-    endsWithDone: false,
-  },
+  }),
   speech: wordless("speech", { path: "/audio/speech", capability: "speech", inputOf: ({ input }) => input }),
   transcriptions: wordless("transcriptions", {
     path: "/audio/transcriptions",

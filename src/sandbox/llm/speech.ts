@@ -1,4 +1,5 @@
 /** Text to speech: a quiet tone in WAV or PCM, silence in MP3, as long as the text. It speaks no word. */
+import { wavHeader, wavHeaderBytes } from "#lib/audio/wav-header";
 import type { Call } from "./call.ts";
 import type { Answer } from "./delivery.ts";
 import { diceOf } from "./dice.ts";
@@ -13,7 +14,6 @@ const tokenMs = 100;
 const wavRate = 8_000;
 /** OpenAI's raw samples: 24 kHz, 16 bits, mono, little-endian. */
 const pcmRate = 24_000;
-const wavHeaderBytes = 44;
 
 export function speak({ fields }: Call): Answer {
   modelOf(fields);
@@ -56,21 +56,8 @@ function tone({ ms, hertz, rate, offset }: Tone): Uint8Array<ArrayBuffer> {
 
 function wavOf(ms: number, hertz: number): Uint8Array<ArrayBuffer> {
   const bytes = tone({ ms, hertz, rate: wavRate, offset: wavHeaderBytes });
-  const view = new DataView(bytes.buffer);
-  const write = (at: number, text: string) => new TextEncoder().encodeInto(text, bytes.subarray(at));
-  write(0, "RIFF");
-  view.setUint32(4, bytes.length - 8, true);
-  write(8, "WAVEfmt ");
-  view.setUint32(16, 16, true);
-  // PCM, one channel.
-  view.setUint16(20, 1, true);
-  view.setUint16(22, 1, true);
-  view.setUint32(24, wavRate, true);
-  view.setUint32(28, wavRate * 2, true);
-  view.setUint16(32, 2, true);
-  view.setUint16(34, 16, true);
-  write(36, "data");
-  view.setUint32(40, bytes.length - wavHeaderBytes, true);
+  const dataBytes = bytes.length - wavHeaderBytes;
+  bytes.set(wavHeader({ channels: 1, sampleRateHz: wavRate, bitsPerSample: 16, dataBytes }));
   return bytes;
 }
 

@@ -1,6 +1,7 @@
 /** Recordings and edited pictures, which come in forms, through OpenAI's own client. */
 import { BadRequestError, InternalServerError, NotFoundError, toFile } from "openai";
 import { describe, expect, it } from "vitest";
+import { wavHeader, wavHeaderBytes } from "#lib/audio/wav-header";
 import { briefingWav } from "#test/support/fixtures";
 import { bindings, call, signUp, systemContext } from "#test/support/harness";
 import { sweepSpool } from "#features/chat/spool";
@@ -9,21 +10,9 @@ import { clientOf, configured, used } from "./client.ts";
 
 /** WAV of 8 kHz, 8 bits, mono: 8,000 bytes a second. */
 function recording(seconds: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(44 + seconds * 8_000);
-  const view = new DataView(bytes.buffer);
-  const write = (at: number, text: string) => new TextEncoder().encodeInto(text, bytes.subarray(at));
-  write(0, "RIFF");
-  view.setUint32(4, bytes.length - 8, true);
-  write(8, "WAVEfmt ");
-  view.setUint32(16, 16, true);
-  view.setUint16(20, 1, true);
-  view.setUint16(22, 1, true);
-  view.setUint32(24, 8_000, true);
-  view.setUint32(28, 8_000, true);
-  view.setUint16(32, 1, true);
-  view.setUint16(34, 8, true);
-  write(36, "data");
-  view.setUint32(40, bytes.length - 44, true);
+  const dataBytes = seconds * 8_000;
+  const bytes = new Uint8Array(wavHeaderBytes + dataBytes);
+  bytes.set(wavHeader({ channels: 1, sampleRateHz: 8_000, bitsPerSample: 8, dataBytes }));
   return bytes;
 }
 

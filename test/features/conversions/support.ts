@@ -4,6 +4,7 @@ import type { AppCtx } from "#app/app-context";
 import type { WorkspaceCtx } from "#core/context";
 import { readTotals } from "#durable/ledger/client";
 import { storeStream } from "#features/media/service";
+import { wavHeader, wavHeaderBytes } from "#lib/audio/wav-header";
 import { bindings, type Called, type Person, systemContext } from "#test/support/harness";
 
 export const mebibyte = 1_048_576;
@@ -17,21 +18,8 @@ export function wav(sizeBytes: number, options: { seed?: number; packs?: boolean
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     noise[index] = options.packs ? (state >>> 28) * 0x01010101 : state ^ (state >>> 15);
   }
-  const view = new DataView(bytes.buffer);
-  for (const [offset, text] of [
-    [0, "RIFF"],
-    [8, "WAVE"],
-    [12, "fmt "],
-    [36, "data"],
-  ] as const)
-    bytes.set(new TextEncoder().encode(text), offset);
-  view.setUint32(4, sizeBytes - 8, true);
-  view.setUint32(16, 16, true);
-  view.setUint32(20, 0x0001_0001, true);
-  view.setUint32(24, 8_000, true);
-  view.setUint32(28, 8_000, true);
-  view.setUint32(32, 0x0008_0001, true);
-  view.setUint32(40, sizeBytes - 44, true);
+  const dataBytes = sizeBytes - wavHeaderBytes;
+  bytes.set(wavHeader({ channels: 1, sampleRateHz: 8_000, bitsPerSample: 8, dataBytes }));
   return bytes;
 }
 

@@ -6,6 +6,7 @@ import { readTotals } from "#durable/ledger/client";
 import media from "#features/media/index";
 import { makeId } from "#core/ids";
 import { readMembership } from "#features/workspaces/service";
+import { wavHeader, wavHeaderBytes } from "#lib/audio/wav-header";
 import { bindings, call, type Called, overrideLimits, type Person, signUp, systemContext } from "#test/support/harness";
 
 export const mebibyte = 1_048_576;
@@ -49,24 +50,8 @@ export function wav(sizeBytes: number, seed = 1): Uint8Array<ArrayBuffer> {
   }
   for (let offset = 0; offset < sizeBytes; offset += samples.length)
     bytes.set(samples.subarray(0, sizeBytes - offset), offset);
-  const view = new DataView(bytes.buffer);
-  for (const [offset, text] of [
-    [0, "RIFF"],
-    [8, "WAVE"],
-    [12, "fmt "],
-    [36, "data"],
-  ] as const) {
-    bytes.set(new TextEncoder().encode(text), offset);
-  }
-  view.setUint32(4, sizeBytes - 8, true);
-  view.setUint32(16, 16, true);
-  view.setUint16(20, 1, true);
-  view.setUint16(22, 1, true);
-  view.setUint32(24, 8_000, true);
-  view.setUint32(28, 8_000, true);
-  view.setUint16(32, 1, true);
-  view.setUint16(34, 8, true);
-  view.setUint32(40, sizeBytes - 44, true);
+  const dataBytes = sizeBytes - wavHeaderBytes;
+  bytes.set(wavHeader({ channels: 1, sampleRateHz: 8_000, bitsPerSample: 8, dataBytes }));
   return bytes;
 }
 

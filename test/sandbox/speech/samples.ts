@@ -1,4 +1,5 @@
 /** The sample recordings, as bytes, and what is said in them. */
+import { wavHeader, wavHeaderBytes } from "#lib/audio/wav-header";
 import clip from "../../fixtures/samples/clip.mp4?inline";
 import aac from "../../fixtures/samples/interview.aac?inline";
 import flac from "../../fixtures/samples/interview.flac?inline";
@@ -30,28 +31,9 @@ export function interview(extension: keyof typeof interviews): Uint8Array<ArrayB
 
 /** WAV of 16 kHz mono in 16 bits. */
 export function wavOf(data: Uint8Array): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(44 + data.length);
-  bytes.set(briefingWav().subarray(0, 44));
-  const view = new DataView(bytes.buffer);
-  new TextEncoder().encodeInto("RIFF", bytes);
-  new TextEncoder().encodeInto("WAVEfmt ", bytes.subarray(8));
-  view.setUint32(4, bytes.length - 8, true);
-  for (const [at, value] of [
-    [16, 16],
-    [24, 16_000],
-    [28, 32_000],
-  ] as const)
-    view.setUint32(at, value, true);
-  for (const [at, value] of [
-    [20, 1],
-    [22, 1],
-    [32, 2],
-    [34, 16],
-  ] as const)
-    view.setUint16(at, value, true);
-  new TextEncoder().encodeInto("data", bytes.subarray(36));
-  view.setUint32(40, data.length, true);
-  bytes.set(data, 44);
+  const bytes = new Uint8Array(wavHeaderBytes + data.length);
+  bytes.set(wavHeader({ channels: 1, sampleRateHz: 16_000, bitsPerSample: 16, dataBytes: data.length }));
+  bytes.set(data, wavHeaderBytes);
   return bytes;
 }
 
